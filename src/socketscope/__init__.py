@@ -1,0 +1,26 @@
+"""socketscope: OpenTelemetry for every WebSocket connection of a Python service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from socketscope.instrumentation.connection import current_connection
+    from socketscope.instrumentation.instrumentor import instrument
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "current_connection", "instrument"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded at first use: importing a module of socketscope must cost a service nothing that it does not use.
+    if name == "instrument":
+        from socketscope.instrumentation.instrumentor import instrument
+
+        return instrument
+    if name == "current_connection":
+        from socketscope.instrumentation.connection import current_connection
+
+        return current_connection
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

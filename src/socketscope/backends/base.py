@@ -1,0 +1,128 @@
+"""What the console, alerts and reports may ask of a backend, whatever it is.
+
+Each protocol is implemented by every backend that can answer it; what a backend can't know it says in its
+`capabilities` and answers with `None`, never with 0. Times are seconds since the epoch (UTC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from socketscope.query.model import Query, Ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One answer of an instant query: the values of `by`, the number, and when its newest datum was measured."""
+
+    labels: Mapping[str, str]
+    value: float
+    measured_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a range query: `(time, value)`, value None where there is no data."""
+
+    labels: Mapping[str, str]
+    points: Sequence[tuple[float, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A process of a service that sent metrics: its `service.instance.id`, start and last report."""
+
+    id: str
+    service: str
+    started_at: float
+    last_seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConnection:
+    """A connection that was opened and not closed, of an instance that still reports."""
+
+    id: str
+    instance: str
+    route: str | None
+    channels: Sequence[str]
+    user_hash: str | None
+    opened_at: float
+    client_address: str | None
+    user_agent: str | None
+    messages_received: int
+    messages_sent: int
+    bytes_received: int
+    bytes_sent: int
+    counts_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPage:
+    """One page of open connections, newest first, and how many there are in all."""
+
+    connections: Sequence[OpenConnection]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSummary:
+    """A period's connections, from their events. `unique_users` is None where keys of the hash differ."""
+
+    opened: int
+    closed: int
+    still_open: int
+    lost: int
+    failed: int
+    avg_duration: float | None
+    unique_users: int | None
+    unique_channels: int
+    messages_received: int
+    messages_sent: int
+    bytes_received: int
+    bytes_sent: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can answer: `metrics` (numbers), `connections` (lists, distinct users), `traces`."""
+
+    metrics: bool = False
+    connections: bool = False
+    traces: bool = False
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+class Metrics(Protocol):
+    """Numbers. Raises `BackendError` when the backend can't be asked, `QueryError` when it can't compile one."""
+
+    capabilities: Capabilities
+
+    async def instant(self, query: Query | Ratio, *, at: float) -> Sequence[Sample]:
+        """Answer `query` with the window that ends at `at`; an empty answer means no data."""
+        ...
+
+    async def range(self, query: Query | Ratio, *, start: float, end: float, step: float) -> Sequence[Series]:
+        """Answer `query` at `start, start + step, ..., end`."""
+        ...
+
+    async def instances(self, *, since: float, until: float) -> Sequence[Instance]:
+        """The processes that reported in `[since, until]`."""
+        ...
+
+
+class Connections(Protocol):
+    """Lists and distinct counts, from events. Raises `BackendError` when the backend can't be asked."""
+
+    capabilities: Capabilities
+
+    async def open(self, *, at: float, limit: int, offset: int) -> ConnectionPage:
+        """One page of the connections that are open at `at`."""
+        ...
+
+    async def summary(self, *, since: float, until: float) -> ConnectionSummary:
+        """All connections with an event in `[since, until]`."""
+        ...

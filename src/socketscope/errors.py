@@ -1,0 +1,93 @@
+"""Everything that socketscope raises, one tree.
+
+* SocketscopeError
+    * ConfigurationError (a setting or option is wrong: `setting`, `value`, `expected`)
+    * MissingExtraError (a command or API needs an extra that is not installed: `extra`)
+    * PortInUseError (an address is taken: `host`, `port`, `option`)
+    * StoreError (the embedded backend's file)
+        * StoreLockedError (another process owns it: `path`)
+        * StoreDamagedError (not a file of ours, damaged, or of a newer version: `path`)
+    * QueryError (a query that the model or the backend does not allow)
+    * BackendError (a backend that could not be asked)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "BackendError",
+    "ConfigurationError",
+    "MissingExtraError",
+    "PortInUseError",
+    "QueryError",
+    "SocketscopeError",
+    "StoreDamagedError",
+    "StoreError",
+    "StoreLockedError",
+]
+
+
+class SocketscopeError(Exception):
+    """Root of all errors that socketscope raises on its own account."""
+
+
+class ConfigurationError(SocketscopeError):
+    """A setting has a value that can't be used; nothing was started or changed."""
+
+    def __init__(self, setting: str, value: Any, expected: str) -> None:
+        super().__init__(f"{setting}={value!r} can't be used: expected {expected}.")
+        self.setting = setting
+        self.value = value
+        self.expected = expected
+
+
+class MissingExtraError(SocketscopeError):
+    """Something was asked for that needs an extra which is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra '{extra}': pip install 'socketscope[{extra}]'.")
+        self.extra = extra
+
+
+class PortInUseError(SocketscopeError):
+    """An address to listen on is taken by another program."""
+
+    def __init__(self, host: str, port: int, option: str) -> None:
+        super().__init__(
+            f"{host}:{port} is in use by another program: stop it, or choose another port with {option}."
+        )
+        self.host = host
+        self.port = port
+        self.option = option
+
+
+class StoreError(SocketscopeError):
+    """The embedded backend's file can't be used."""
+
+
+class StoreLockedError(StoreError):
+    """Another process owns the file; one process receives, stores and answers."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} is open in another process: one process owns a store. Ask that one, or give another path."
+        )
+        self.path = path
+
+
+class StoreDamagedError(StoreError):
+    """The file is damaged, not a socketscope store, or of a newer version; it was left untouched."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} can't be used as a store ({why}); it was left as it is. Give another path.")
+        self.path = path
+        self.why = why
+
+
+class QueryError(SocketscopeError):
+    """A query that the model or the backend does not allow; the message says which part."""
+
+
+class BackendError(SocketscopeError):
+    """A backend could not be asked or gave an answer that can't be read."""

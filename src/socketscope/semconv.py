@@ -1,0 +1,281 @@
+"""Every name that socketscope puts on the wire: metrics, units, buckets, attributes, events.
+
+Documentation (`docs/metrics.md`), queries, dashboards and rules derive from this module. Where OpenTelemetry has a
+name it is used as it is; `websocket.*` is for what its semantic conventions do not cover yet
+(open-telemetry/semantic-conventions#2841).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+SCOPE: Final = "socketscope"
+"""Name of the instrumentation scope of everything that socketscope emits."""
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.38.0"
+"""The version of OpenTelemetry's semantic conventions whose attribute names are used."""
+
+Kind = Literal["counter", "up-down counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of metrics, spans or events.
+
+    `values` lists the well-known values; empty means open (and bounded where the attribute is on a metric).
+    """
+
+    name: str
+    description: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric: its OpenTelemetry name, kind, UCUM unit, attributes and (histograms only) bucket bounds in `unit`."""
+
+    name: str
+    kind: Kind
+    unit: str
+    description: str
+    attributes: tuple[Attribute, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A log record with an event name."""
+
+    name: str
+    description: str
+
+
+# Attributes ---------------------------------------------------------------------------------------------------------
+
+HTTP_ROUTE = Attribute("http.route", "The matched route template, with the prefix of its mounts.")
+SERVER_PORT = Attribute("server.port", "The port that the server listens on.")
+CLOSE_CODE = Attribute("websocket.close.code", "Close code as the server saw it (RFC 6455, section 7.4).")
+CLOSE_INITIATOR = Attribute(
+    "websocket.close.initiator",
+    "Who ended the connection; `network` is a lost link: no close frame was seen.",
+    ("client", "server", "network", "shutdown"),
+)
+CLOSE_REASON = Attribute("websocket.close.reason", "Reason text of the close frame, at most 123 bytes (RFC 6455).")
+ERROR_TYPE = Attribute("error.type", "The class of the exception that ended the handler.")
+HANDSHAKE_OUTCOME = Attribute(
+    "websocket.handshake.outcome",
+    "`denied`: the application refused; `failed`: it raised; `abandoned`: the client left before an answer.",
+    ("accepted", "denied", "failed", "abandoned"),
+)
+HTTP_STATUS = Attribute("http.response.status_code", "Status of the answer to the handshake.")
+DIRECTION = Attribute("network.io.direction", "Seen from the server.", ("receive", "transmit"))
+MESSAGE_TYPE = Attribute("websocket.message.type", "Type of the message's frames.", ("text", "binary"))
+PHASE = Attribute(
+    "websocket.phase", "What the connection was doing.", ("handshake", "receive", "handle", "transmit")
+)
+CHANNEL = Attribute(
+    "websocket.channel.name",
+    "Channel (room, topic); on metrics at most `SOCKETSCOPE_CHANNEL_LIMIT` names, the rest is `_other`.",
+)
+CONNECTION_ID = Attribute("websocket.connection.id", "Random identifier of one connection (16 hexadecimal digits).")
+CHANNELS = Attribute("websocket.channels", "Every channel that the connection was in.")
+USER_HASH = Attribute("user.hash", "Keyed hash (HMAC-SHA-256, `SOCKETSCOPE_USER_KEY`) of the user's identifier.")
+USER_ID = Attribute("user.id", "The user's identifier, only with `SOCKETSCOPE_USER_ID=1`.")
+CLIENT_ADDRESS = Attribute("client.address", "Truncated: /24 for IPv4, /48 for IPv6.")
+USER_AGENT = Attribute("user_agent.original", "The handshake's User-Agent header, at most 256 characters.")
+PROTOCOL_NAME = Attribute("network.protocol.name", "Always `websocket`.", ("websocket",))
+SUBPROTOCOL = Attribute("websocket.subprotocol", "The sub-protocol that the server chose.")
+DURATION = Attribute("websocket.connection.duration", "Seconds from accept to the moment of the record.")
+MESSAGES_RECEIVED = Attribute("websocket.messages.received", "Messages received (of the segment or the life).")
+MESSAGES_SENT = Attribute("websocket.messages.sent", "Messages sent (of the segment or the life).")
+BYTES_RECEIVED = Attribute("websocket.bytes.received", "Payload bytes received.")
+BYTES_SENT = Attribute("websocket.bytes.sent", "Payload bytes sent.")
+ERRORS = Attribute("websocket.errors", "Errors of the connection so far.")
+HANDLING_MAX = Attribute("websocket.message.handling.duration.max", "Slowest handling of a message, in seconds.")
+SEND_MAX = Attribute("websocket.send.duration.max", "Longest send, in seconds: the client's back-pressure.")
+SEGMENT_INDEX = Attribute("websocket.segment.index", "0 for the first segment of a connection.")
+SUPPRESSED = Attribute("websocket.error.suppressed", "Errors since the last record that were counted, not recorded.")
+
+OTHER: Final = "_other"
+"""Value that stands for all attribute values beyond a limit."""
+
+# Buckets ------------------------------------------------------------------------------------------------------------
+
+CONNECTION_SECONDS = (
+    0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400,
+)  # fmt: skip
+LATENCY_SECONDS = tuple(2.0**exponent for exponent in range(-20, 8))
+"""Powers of two from about 1 microsecond to 128 s: the bucket of a duration is found by `int.bit_length`."""
+SIZE_BYTES = (0.0, *(float(1 << exponent) for exponent in range(31)))
+"""0, then powers of two from 1 byte to 1 GiB."""
+
+# Metrics ------------------------------------------------------------------------------------------------------------
+
+_WHERE = (HTTP_ROUTE, SERVER_PORT)
+
+ACTIVE_CONNECTIONS = Metric(
+    "websocket.server.active_connections", "up-down counter", "{connection}", "Open connections.", _WHERE
+)
+CONNECTION_DURATION = Metric(
+    "websocket.server.connection.duration",
+    "histogram",
+    "s",
+    "Life of closed connections, from accept to the end.",
+    (*_WHERE, CLOSE_CODE, CLOSE_INITIATOR, ERROR_TYPE),
+    CONNECTION_SECONDS,
+)
+CLOSED_CONNECTIONS = Metric(
+    "websocket.server.connections.closed",
+    "counter",
+    "{connection}",
+    "Closed connections: the count of the durations, for set-ups in which histograms can't be exported.",
+    (*_WHERE, CLOSE_CODE, CLOSE_INITIATOR, ERROR_TYPE),
+)
+HANDSHAKES = Metric(
+    "websocket.server.handshakes",
+    "counter",
+    "{handshake}",
+    "Finished handshakes.",
+    (*_WHERE, HANDSHAKE_OUTCOME, HTTP_STATUS),
+)
+HANDSHAKE_DURATION = Metric(
+    "websocket.server.handshake.duration",
+    "histogram",
+    "s",
+    "From the request to its answer.",
+    (*_WHERE, HANDSHAKE_OUTCOME),
+    LATENCY_SECONDS,
+)
+MESSAGES = Metric(
+    "websocket.server.messages",
+    "counter",
+    "{message}",
+    "Messages; a sent one counts once the server took it.",
+    (*_WHERE, DIRECTION, MESSAGE_TYPE),
+)
+IO = Metric("websocket.server.io", "counter", "By", "Payload bytes of messages.", (*_WHERE, DIRECTION))
+MESSAGE_SIZE = Metric(
+    "websocket.server.message.size", "histogram", "By", "Payload of a message.", (*_WHERE, DIRECTION), SIZE_BYTES
+)
+HANDLING_DURATION = Metric(
+    "websocket.server.message.handling.duration",
+    "histogram",
+    "s",
+    "From a message's receipt to the application's next `receive()`.",
+    _WHERE,
+    LATENCY_SECONDS,
+)
+SEND_DURATION = Metric(
+    "websocket.server.send.duration",
+    "histogram",
+    "s",
+    "Sends that had to wait for the client.",
+    _WHERE,
+    LATENCY_SECONDS,
+)
+FIRST_MESSAGE_DURATION = Metric(
+    "websocket.server.first_message.duration",
+    "histogram",
+    "s",
+    "From accept to the first message received.",
+    _WHERE,
+    LATENCY_SECONDS,
+)
+ERRORS_TOTAL = Metric(
+    "websocket.server.errors",
+    "counter",
+    "{error}",
+    "Exceptions of handlers; a client that is gone is not an error.",
+    (*_WHERE, ERROR_TYPE, PHASE),
+)
+AGE_MAX = Metric(
+    "websocket.server.connection.age.max", "gauge", "s", "Age of the oldest open connection.", _WHERE
+)
+IDLE_MAX = Metric(
+    "websocket.server.connection.idle.max", "gauge", "s", "Longest time without a message among open ones.", _WHERE
+)
+USER_COUNT = Metric(
+    "websocket.server.user.count",
+    "gauge",
+    "{user}",
+    "Distinct users with an open connection in this process; not to be summed over processes.",
+)
+CHANNEL_SUBSCRIBERS = Metric(
+    "websocket.channel.subscriber.count",
+    "up-down counter",
+    "{subscriber}",
+    "Open connections in the channel.",
+    (CHANNEL,),
+)
+CHANNEL_MESSAGES = Metric(
+    "websocket.channel.messages",
+    "counter",
+    "{message}",
+    "Messages of connections while in the channel.",
+    (CHANNEL, DIRECTION),
+)
+CHANNEL_IO = Metric(
+    "websocket.channel.io", "counter", "By", "Payload bytes of connections while in the channel.", (CHANNEL, DIRECTION)
+)
+OVERFLOW = Metric(
+    "socketscope.overflow",
+    "counter",
+    "{attribute_set}",
+    "Attribute sets that were folded into `_other` because a limit was reached.",
+)
+DRIFT = Metric(
+    "socketscope.drift",
+    "counter",
+    "{connection}",
+    "Connections by which the gauge of open ones had to be corrected against the live table.",
+)
+
+METRICS: tuple[Metric, ...] = (
+    ACTIVE_CONNECTIONS,
+    CONNECTION_DURATION,
+    CLOSED_CONNECTIONS,
+    HANDSHAKES,
+    HANDSHAKE_DURATION,
+    MESSAGES,
+    IO,
+    MESSAGE_SIZE,
+    HANDLING_DURATION,
+    SEND_DURATION,
+    FIRST_MESSAGE_DURATION,
+    ERRORS_TOTAL,
+    AGE_MAX,
+    IDLE_MAX,
+    USER_COUNT,
+    CHANNEL_SUBSCRIBERS,
+    CHANNEL_MESSAGES,
+    CHANNEL_IO,
+    OVERFLOW,
+    DRIFT,
+)
+
+# Events -------------------------------------------------------------------------------------------------------------
+
+OPENED = Event("websocket.connection.opened", "A handshake was accepted.")
+PROGRESS = Event("websocket.connection.progress", "A segment ended and the connection goes on; counts are the life's.")
+CLOSED = Event("websocket.connection.closed", "The connection ended; counts are the life's.")
+ERROR = Event("websocket.error", "A handler raised; severity ERROR with `exception.*`, rate-limited.")
+
+EVENTS: tuple[Event, ...] = (OPENED, PROGRESS, CLOSED, ERROR)
+
+EVENT_ATTRIBUTES: tuple[Attribute, ...] = (
+    CONNECTION_ID, HTTP_ROUTE, SERVER_PORT, CHANNELS, USER_HASH, USER_ID, CLIENT_ADDRESS, USER_AGENT, PROTOCOL_NAME,
+    SUBPROTOCOL, DURATION, MESSAGES_RECEIVED, MESSAGES_SENT, BYTES_RECEIVED, BYTES_SENT, ERRORS, CLOSE_CODE,
+    CLOSE_INITIATOR, CLOSE_REASON, ERROR_TYPE, SUPPRESSED,
+)  # fmt: skip
+
+# Spans --------------------------------------------------------------------------------------------------------------
+
+SPAN_NAME = "WS {route}"
+SEGMENT_NAME = "WS {route} segment"
+
+# What other instrumentations emit and socketscope reads -------------------------------------------------------------
+
+SYSTEM_CPU = Metric("system.cpu.utilization", "gauge", "1", "0..1 per CPU and state; usage is 1 - mean(idle).")
+SYSTEM_MEMORY = Metric("system.memory.utilization", "gauge", "1", "0..1 per state; usage is state `used`.")
+PROCESS_THREADS = Metric("process.thread.count", "up-down counter", "{thread}", "Threads of the process.")
