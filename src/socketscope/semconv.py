@@ -33,7 +33,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric: its OpenTelemetry name, kind, UCUM unit, attributes and (histograms only) bucket bounds in `unit`."""
+    """A metric: its OpenTelemetry name, kind, UCUM unit, attributes and (histograms) bucket bounds in `unit`."""
 
     name: str
     kind: Kind
@@ -51,7 +51,7 @@ class Event:
     description: str
 
 
-# Attributes ---------------------------------------------------------------------------------------------------------
+# Attributes --------------------------------
 
 HTTP_ROUTE = Attribute("http.route", "The matched route template, with the prefix of its mounts.")
 SERVER_PORT = Attribute("server.port", "The port that the server listens on.")
@@ -71,9 +71,7 @@ HANDSHAKE_OUTCOME = Attribute(
 HTTP_STATUS = Attribute("http.response.status_code", "Status of the answer to the handshake.")
 DIRECTION = Attribute("network.io.direction", "Seen from the server.", ("receive", "transmit"))
 MESSAGE_TYPE = Attribute("websocket.message.type", "Type of the message's frames.", ("text", "binary"))
-PHASE = Attribute(
-    "websocket.phase", "What the connection was doing.", ("handshake", "receive", "handle", "transmit")
-)
+PHASE = Attribute("websocket.phase", "What the connection was doing.", ("handshake", "receive", "handle", "transmit"))
 CHANNEL = Attribute(
     "websocket.channel.name",
     "Channel (room, topic); on metrics at most `SOCKETSCOPE_CHANNEL_LIMIT` names, the rest is `_other`.",
@@ -81,36 +79,48 @@ CHANNEL = Attribute(
 CONNECTION_ID = Attribute("websocket.connection.id", "Random identifier of one connection (16 hexadecimal digits).")
 CHANNELS = Attribute("websocket.channels", "Every channel that the connection was in.")
 USER_HASH = Attribute("user.hash", "Keyed hash (HMAC-SHA-256, `SOCKETSCOPE_USER_KEY`) of the user's identifier.")
+USER_KEY_ID = Attribute(
+    "user.hash.key_id", "Fingerprint of the key of `user.hash`: hashes of different keys can't be compared."
+)
 USER_ID = Attribute("user.id", "The user's identifier, only with `SOCKETSCOPE_USER_ID=1`.")
 CLIENT_ADDRESS = Attribute("client.address", "Truncated: /24 for IPv4, /48 for IPv6.")
 USER_AGENT = Attribute("user_agent.original", "The handshake's User-Agent header, at most 256 characters.")
 PROTOCOL_NAME = Attribute("network.protocol.name", "Always `websocket`.", ("websocket",))
 SUBPROTOCOL = Attribute("websocket.subprotocol", "The sub-protocol that the server chose.")
 DURATION = Attribute("websocket.connection.duration", "Seconds from accept to the moment of the record.")
-MESSAGES_RECEIVED = Attribute("websocket.messages.received", "Messages received (of the segment or the life).")
-MESSAGES_SENT = Attribute("websocket.messages.sent", "Messages sent (of the segment or the life).")
-BYTES_RECEIVED = Attribute("websocket.bytes.received", "Payload bytes received.")
-BYTES_SENT = Attribute("websocket.bytes.sent", "Payload bytes sent.")
-ERRORS = Attribute("websocket.errors", "Errors of the connection so far.")
-HANDLING_MAX = Attribute("websocket.message.handling.duration.max", "Slowest handling of a message, in seconds.")
-SEND_MAX = Attribute("websocket.send.duration.max", "Longest send, in seconds: the client's back-pressure.")
+MESSAGES_RECEIVED = Attribute("websocket.connection.messages.received", "Messages received since accept.")
+MESSAGES_SENT = Attribute("websocket.connection.messages.sent", "Messages sent since accept.")
+BYTES_RECEIVED = Attribute("websocket.connection.bytes.received", "Payload bytes received since accept.")
+BYTES_SENT = Attribute("websocket.connection.bytes.sent", "Payload bytes sent since accept.")
+ERRORS = Attribute("websocket.connection.errors", "Errors since accept.")
+SEGMENT_MESSAGES_RECEIVED = Attribute("websocket.segment.messages.received", "Messages received in the segment.")
+SEGMENT_MESSAGES_SENT = Attribute("websocket.segment.messages.sent", "Messages sent in the segment.")
+SEGMENT_BYTES_RECEIVED = Attribute("websocket.segment.bytes.received", "Payload bytes received in the segment.")
+SEGMENT_BYTES_SENT = Attribute("websocket.segment.bytes.sent", "Payload bytes sent in the segment.")
+SEGMENT_HANDLING_MAX = Attribute(
+    "websocket.segment.handling.duration.max", "Slowest handling of a message in the segment, in seconds."
+)
+SEGMENT_SEND_MAX = Attribute(
+    "websocket.segment.send.duration.max",
+    "Longest send of the segment, in seconds: the client's back-pressure.",
+)
 SEGMENT_INDEX = Attribute("websocket.segment.index", "0 for the first segment of a connection.")
 SUPPRESSED = Attribute("websocket.error.suppressed", "Errors since the last record that were counted, not recorded.")
 
 OTHER: Final = "_other"
 """Value that stands for all attribute values beyond a limit."""
 
-# Buckets ------------------------------------------------------------------------------------------------------------
+# Buckets --------------------------------
 
 CONNECTION_SECONDS = (
     0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 1800, 3600, 10800, 21600, 43200, 86400,
 )  # fmt: skip
-LATENCY_SECONDS = tuple(2.0**exponent for exponent in range(-20, 8))
-"""Powers of two from about 1 microsecond to 128 s: the bucket of a duration is found by `int.bit_length`."""
-SIZE_BYTES = (0.0, *(float(1 << exponent) for exponent in range(31)))
-"""0, then powers of two from 1 byte to 1 GiB."""
+LATENCY_SECONDS = tuple((1 << exponent) / 1e9 for exponent in range(10, 38))
+"""Powers of two of a nanosecond, 1.024 us to 137 s: the bucket is found by `int.bit_length`."""
+SIZE_BYTES = tuple(float(1 << exponent) for exponent in range(31))
+"""Powers of two from 1 byte to 1 GiB: the bucket of a size is found by `int.bit_length`."""
 
-# Metrics ------------------------------------------------------------------------------------------------------------
+# Metrics --------------------------------
 
 _WHERE = (HTTP_ROUTE, SERVER_PORT)
 
@@ -156,7 +166,12 @@ MESSAGES = Metric(
 )
 IO = Metric("websocket.server.io", "counter", "By", "Payload bytes of messages.", (*_WHERE, DIRECTION))
 MESSAGE_SIZE = Metric(
-    "websocket.server.message.size", "histogram", "By", "Payload of a message.", (*_WHERE, DIRECTION), SIZE_BYTES
+    "websocket.server.message.size",
+    "histogram",
+    "By",
+    "Payload of a message.",
+    (*_WHERE, DIRECTION),
+    SIZE_BYTES,
 )
 HANDLING_DURATION = Metric(
     "websocket.server.message.handling.duration",
@@ -189,11 +204,13 @@ ERRORS_TOTAL = Metric(
     "Exceptions of handlers; a client that is gone is not an error.",
     (*_WHERE, ERROR_TYPE, PHASE),
 )
-AGE_MAX = Metric(
-    "websocket.server.connection.age.max", "gauge", "s", "Age of the oldest open connection.", _WHERE
-)
+AGE_MAX = Metric("websocket.server.connection.age.max", "gauge", "s", "Age of the oldest open connection.", _WHERE)
 IDLE_MAX = Metric(
-    "websocket.server.connection.idle.max", "gauge", "s", "Longest time without a message among open ones.", _WHERE
+    "websocket.server.connection.idle.max",
+    "gauge",
+    "s",
+    "Longest time without a message among open ones.",
+    _WHERE,
 )
 USER_COUNT = Metric(
     "websocket.server.user.count",
@@ -216,7 +233,11 @@ CHANNEL_MESSAGES = Metric(
     (CHANNEL, DIRECTION),
 )
 CHANNEL_IO = Metric(
-    "websocket.channel.io", "counter", "By", "Payload bytes of connections while in the channel.", (CHANNEL, DIRECTION)
+    "websocket.channel.io",
+    "counter",
+    "By",
+    "Payload bytes of connections while in the channel.",
+    (CHANNEL, DIRECTION),
 )
 OVERFLOW = Metric(
     "socketscope.overflow",
@@ -254,7 +275,7 @@ METRICS: tuple[Metric, ...] = (
     DRIFT,
 )
 
-# Events -------------------------------------------------------------------------------------------------------------
+# Events --------------------------------
 
 OPENED = Event("websocket.connection.opened", "A handshake was accepted.")
 PROGRESS = Event("websocket.connection.progress", "A segment ended and the connection goes on; counts are the life's.")
@@ -264,17 +285,17 @@ ERROR = Event("websocket.error", "A handler raised; severity ERROR with `excepti
 EVENTS: tuple[Event, ...] = (OPENED, PROGRESS, CLOSED, ERROR)
 
 EVENT_ATTRIBUTES: tuple[Attribute, ...] = (
-    CONNECTION_ID, HTTP_ROUTE, SERVER_PORT, CHANNELS, USER_HASH, USER_ID, CLIENT_ADDRESS, USER_AGENT, PROTOCOL_NAME,
-    SUBPROTOCOL, DURATION, MESSAGES_RECEIVED, MESSAGES_SENT, BYTES_RECEIVED, BYTES_SENT, ERRORS, CLOSE_CODE,
+    CONNECTION_ID, HTTP_ROUTE, SERVER_PORT, CHANNELS, USER_HASH, USER_KEY_ID, USER_ID, CLIENT_ADDRESS,
+    USER_AGENT, PROTOCOL_NAME, SUBPROTOCOL, DURATION, MESSAGES_RECEIVED, MESSAGES_SENT, BYTES_RECEIVED, BYTES_SENT, ERRORS, CLOSE_CODE,
     CLOSE_INITIATOR, CLOSE_REASON, ERROR_TYPE, SUPPRESSED,
 )  # fmt: skip
 
-# Spans --------------------------------------------------------------------------------------------------------------
+# Spans --------------------------------
 
 SPAN_NAME = "WS {route}"
 SEGMENT_NAME = "WS {route} segment"
 
-# What other instrumentations emit and socketscope reads -------------------------------------------------------------
+# What other instrumentations emit and socketscope reads --------------------------------
 
 SYSTEM_CPU = Metric("system.cpu.utilization", "gauge", "1", "0..1 per CPU and state; usage is 1 - mean(idle).")
 SYSTEM_MEMORY = Metric("system.memory.utilization", "gauge", "1", "0..1 per state; usage is state `used`.")

@@ -1,0 +1,225 @@
+"""What is counted, in plain cells that the event loop writes and the exporter's thread reads.
+
+Per message nothing here takes a lock or allocates: a connection holds the `Traffic` of its attribute set and adds to
+its cells. A set has one `Traffic` per thread, so that every cell has one writer; readers sum over the threads, and
+since each cell only grows, so does the sum. What happens once a connection is counted under a lock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from threading import Lock, get_ident
+
+from socketscope import semconv
+from socketscope.telemetry.cardinality import Cap
+from socketscope.telemetry.histogram import (
+    CELLS,
+    NS,
+    Bounded,
+    Durations,
+    Histogram,
+    fold_durations,
+    fold_sizes,
+)
+
+Attributes = dict[str, str | int]
+Where = tuple[str, int | None]
+"""Route and server port of a connection."""
+
+DIRECTIONS = ("receive", "transmit")
+
+
+class Flow:
+    """Messages in one direction: sizes of text and of binary ones in powers of two (sums are the counts), bytes."""
+
+    __slots__ = ("binary", "bytes", "text")
+
+    def __init__(self) -> None:
+        self.text = [0] * CELLS
+        self.binary = [0] * CELLS
+        self.bytes = 0
+
+    def sizes(self) -> list[int]:
+        """Give the cells of both types together."""
+        return [text + binary for text, binary in zip(self.text, self.binary, strict=True)]
+
+
+class Traffic:
+    """The messages of all connections of one attribute set, in one thread."""
+
+    __slots__ = ("first_message", "handling", "receive", "send_wait", "transmit")
+
+    def __init__(self) -> None:
+        self.receive = Flow()
+        self.transmit = Flow()
+        self.handling = Durations()
+        self.send_wait = Durations()
+        self.first_message = Durations()
+
+
+class ChannelTraffic:
+    """Messages and bytes of connections while they are in one channel, in one thread: `[receive, transmit]`."""
+
+    __slots__ = ("bytes", "messages")
+
+    def __init__(self) -> None:
+        self.messages = [0, 0]
+        self.bytes = [0, 0]
+
+
+class Accumulators:
+    """All counts of a process since `start_ns` (wall clock, nanoseconds)."""
+
+    def __init__(self, *, channel_limit: int = 100, route_limit: int = 100) -> None:
+        self.start_ns = time.time_ns()
+        self.channel_cap = Cap(channel_limit)
+        self.route_cap = Cap(route_limit)
+        self.lock = Lock()
+        self._traffic: dict[tuple[int, Where], Traffic] = {}
+        self._channels: dict[tuple[int, str], ChannelTraffic] = {}
+        self.active: Counter[Where] = Counter()
+        self.subscribers: Counter[str] = Counter()
+        self.handshakes: Counter[tuple[Where, str, int]] = Counter()
+        self.closed: Counter[tuple[Where, int, str, str]] = Counter()
+        self.errors: Counter[tuple[Where, str, str]] = Counter()
+        self._handshake_durations: dict[tuple[Where, str], Durations] = {}
+        self._connection_durations: dict[tuple[Where, int, str, str], Bounded] = {}
+        self.drift = 0
+
+    def where(self, route: str, port: int | None) -> Where:
+        """Give the bounded place of a connection."""
+        return self.route_cap.admit(route), port
+
+    def traffic(self, where: Where) -> Traffic:
+        """Give the cells of `where` for the calling thread."""
+        return self._traffic.setdefault((get_ident(), where), Traffic())
+
+    def channel(self, name: str) -> tuple[str, ChannelTraffic]:
+        """Give the bounded name of a channel and its cells for the calling thread."""
+        name = self.channel_cap.admit(name)
+        return name, self._channels.setdefault((get_ident(), name), ChannelTraffic())
+
+    def handshake(self, where: Where, outcome: str, status: int, nanoseconds: int) -> None:
+        """Count a finished handshake."""
+        with self.lock:
+            self.handshakes[where, outcome, status] += 1
+            self._handshake_durations.setdefault((where, outcome), Durations()).record(nanoseconds)
+
+    def opened(self, where: Where) -> None:
+        """Count a connection in."""
+        with self.lock:
+            self.active[where] += 1
+
+    def ended(self, where: Where, code: int, initiator: str, error: str, seconds: float) -> None:
+        """Count a connection out; `error` is the exception's class or empty."""
+        key = (where, code, initiator, error)
+        with self.lock:
+            self.active[where] -= 1
+            self.closed[key] += 1
+            durations = self._connection_durations.setdefault(key, Bounded(semconv.CONNECTION_SECONDS))
+            durations.record(seconds)
+
+    def subscribed(self, channel: str, change: int) -> None:
+        """Count a connection into (+1) or out of (-1) a channel whose name is bounded already."""
+        with self.lock:
+            self.subscribers[channel] += change
+
+    def error(self, where: Where, error: str, phase: str) -> None:
+        """Count an exception of a handler."""
+        with self.lock:
+            self.errors[where, error, phase] += 1
+
+    def correct_active(self, live: Counter[Where]) -> None:
+        """Make the gauge equal to the live table (call with `lock` held) and count what was wrong."""
+        for where in self.active.keys() | live.keys():
+            off = abs(self.active[where] - live[where])
+            if off:
+                self.drift += off
+                self.active[where] = live[where]
+
+    def flows(self) -> Iterator[tuple[Where, str, int, int, int]]:
+        """Yield `(where, direction, text messages, binary messages, bytes)` summed over the threads."""
+        totals: dict[tuple[Where, str], list[int]] = {}
+        for (_, where), traffic in list(self._traffic.items()):
+            for direction, flow in zip(DIRECTIONS, (traffic.receive, traffic.transmit), strict=True):
+                total = totals.setdefault((where, direction), [0, 0, 0])
+                total[0] += sum(flow.text)
+                total[1] += sum(flow.binary)
+                total[2] += flow.bytes
+        for (where, direction), (text, binary, size) in totals.items():
+            yield where, direction, text, binary, size
+
+    def channel_flows(self) -> Iterator[tuple[str, str, int, int]]:
+        """Yield `(channel, direction, messages, bytes)` summed over the threads."""
+        totals: dict[tuple[str, int], list[int]] = {}
+        for (_, name), cells in list(self._channels.items()):
+            for index in (0, 1):
+                total = totals.setdefault((name, index), [0, 0])
+                total[0] += cells.messages[index]
+                total[1] += cells.bytes[index]
+        for (name, index), (messages, size) in totals.items():
+            yield name, DIRECTIONS[index], messages, size
+
+    def histograms(self) -> Iterator[Histogram]:
+        """Yield every histogram that has a measurement."""
+        yield from self._message_histograms()
+        with self.lock:
+            handshakes = [(key, list(value.cells), value.total) for key, value in self._handshake_durations.items()]
+            connections = [(key, list(value.counts), value.total) for key, value in self._connection_durations.items()]
+        for (where, outcome), cells, total in handshakes:
+            attributes = place(where) | {semconv.HANDSHAKE_OUTCOME.name: outcome}
+            yield self._histogram(semconv.HANDSHAKE_DURATION, attributes, fold_durations(cells), total * NS)
+        for key, counts, seconds in connections:
+            yield self._histogram(semconv.CONNECTION_DURATION, close_attributes(*key), counts, seconds)
+
+    def _message_histograms(self) -> Iterator[Histogram]:
+        sums: dict[tuple[semconv.Metric, Where, str], tuple[list[int], int]] = {}
+
+        def add(metric: semconv.Metric, where: Where, direction: str, cells: list[int], total: int) -> None:
+            known = sums.get((metric, where, direction))
+            if known is not None:
+                cells = [a + b for a, b in zip(known[0], cells, strict=True)]
+                total += known[1]
+            sums[metric, where, direction] = (cells, total)
+
+        for (_, where), traffic in list(self._traffic.items()):
+            for direction, flow in zip(DIRECTIONS, (traffic.receive, traffic.transmit), strict=True):
+                add(semconv.MESSAGE_SIZE, where, direction, flow.sizes(), flow.bytes)
+            for metric, durations in (
+                (semconv.HANDLING_DURATION, traffic.handling),
+                (semconv.SEND_DURATION, traffic.send_wait),
+                (semconv.FIRST_MESSAGE_DURATION, traffic.first_message),
+            ):
+                add(metric, where, "", list(durations.cells), durations.total)
+        for (metric, where, direction), (cells, total) in sums.items():
+            if not any(cells):
+                continue
+            if metric is semconv.MESSAGE_SIZE:
+                attributes = place(where) | {semconv.DIRECTION.name: direction}
+                yield self._histogram(metric, attributes, fold_sizes(cells), total)
+            else:
+                yield self._histogram(metric, place(where), fold_durations(cells), total * NS)
+
+    def _histogram(self, metric: semconv.Metric, attributes: Attributes, counts: list[int], total: float) -> Histogram:
+        return Histogram(metric, attributes, self.start_ns, counts, total)
+
+
+def place(where: Where) -> Attributes:
+    """Give the attributes of a place."""
+    route, port = where
+    attributes: Attributes = {semconv.HTTP_ROUTE.name: route}
+    if port is not None:
+        attributes[semconv.SERVER_PORT.name] = port
+    return attributes
+
+
+def close_attributes(where: Where, code: int, initiator: str, error: str) -> Attributes:
+    """Give the attributes of a closed connection."""
+    attributes = place(where)
+    attributes[semconv.CLOSE_CODE.name] = code
+    attributes[semconv.CLOSE_INITIATOR.name] = initiator
+    if error:
+        attributes[semconv.ERROR_TYPE.name] = error
+    return attributes

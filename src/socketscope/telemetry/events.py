@@ -1,0 +1,108 @@
+"""The exact ledger of connections: log records with an event name, unsampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry._logs import LoggerProvider, SeverityNumber, get_logger
+from opentelemetry.context import Context
+
+from socketscope import __version__, semconv
+from socketscope.telemetry.record import ConnectionRecord, identity_attributes, life_attributes
+
+
+class RateLimit:
+    """A bucket of `burst` tokens that refills at `per_second`: an error storm must not become a log storm."""
+
+    def __init__(self, monotonic: Callable[[], int], *, per_second: float = 5.0, burst: int = 20) -> None:
+        self._monotonic = monotonic
+        self._per_ns = per_second / 1e9
+        self._burst = burst
+        self._tokens = float(burst)
+        self._at = monotonic()
+
+    def take(self) -> bool:
+        """Take a token if there is one."""
+        now = self._monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_ns)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Events:
+    """Emits the events of connections, on `provider` or the global one."""
+
+    def __init__(
+        self,
+        monotonic: Callable[[], int],
+        *,
+        user_key_id: str = "",
+        with_user_id: bool = False,
+        provider: LoggerProvider | None = None,
+    ) -> None:
+        self._logger = get_logger(semconv.SCOPE, __version__, provider, schema_url=semconv.SCHEMA_URL)
+        self._user_key_id = user_key_id
+        self._with_user_id = with_user_id
+        self._errors = RateLimit(monotonic)
+        self._suppressed = 0
+
+    def opened(self, context: Context, record: ConnectionRecord) -> None:
+        """Tell of an accepted handshake."""
+        self._emit(semconv.OPENED, context, record, wall=record.accepted_wall, duration=0.0)
+
+    def progress(self, context: Context, record: ConnectionRecord, *, wall: int) -> None:
+        """Tell what a connection did so far, at the end of a segment."""
+        self._emit(semconv.PROGRESS, context, record, wall=wall, duration=(wall - record.accepted_wall) / 1e9)
+
+    def closed(self, context: Context, record: ConnectionRecord, *, wall: int, duration: float) -> None:
+        """Tell how a connection ended; `duration` in seconds, of the monotonic clock."""
+        self._emit(semconv.CLOSED, context, record, wall=wall, duration=duration)
+
+    def error(self, context: Context, record: ConnectionRecord, exception: BaseException, *, wall: int) -> None:
+        """Tell of an exception of a handler; beyond the rate it is counted and told with the next one."""
+        if not self._errors.take():
+            self._suppressed += 1
+            return
+        attributes: dict[str, Any] = self._who(record) | {
+            semconv.ERROR_TYPE.name: type(exception).__qualname__,
+            semconv.SUPPRESSED.name: self._suppressed,
+        }
+        self._suppressed = 0
+        self._logger.emit(
+            timestamp=wall,
+            context=context,
+            severity_number=SeverityNumber.ERROR,
+            severity_text="ERROR",
+            event_name=semconv.ERROR.name,
+            body=f"{type(exception).__qualname__} in the handler of {record.route}",
+            attributes=attributes,
+            exception=exception,
+        )
+
+    def _emit(
+        self, event: semconv.Event, context: Context, record: ConnectionRecord, *, wall: int, duration: float
+    ) -> None:
+        attributes = self._who(record) | life_attributes(record)
+        attributes[semconv.DURATION.name] = duration
+        self._logger.emit(
+            timestamp=wall,
+            context=context,
+            severity_number=SeverityNumber.INFO,
+            severity_text="INFO",
+            event_name=event.name,
+            attributes=attributes,
+        )
+
+    def _who(self, record: ConnectionRecord) -> dict[str, Any]:
+        attributes: dict[str, Any] = dict(identity_attributes(record))
+        if record.channels:
+            attributes[semconv.CHANNELS.name] = tuple(record.channels)
+        if record.user_hash:
+            attributes[semconv.USER_KEY_ID.name] = self._user_key_id
+        if record.user and self._with_user_id:
+            attributes[semconv.USER_ID.name] = record.user
+        return attributes

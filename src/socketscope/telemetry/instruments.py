@@ -1,0 +1,156 @@
+"""The instruments of the OpenTelemetry API: observed at collection, never touched by a message.
+
+Histograms are not here: the API can only record them value by value (see `telemetry/sdk.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation, get_meter
+
+from socketscope import __version__, semconv
+from socketscope.telemetry.accumulators import Where, close_attributes, place
+
+if TYPE_CHECKING:
+    from socketscope.telemetry.process import Telemetry
+
+Observe = Callable[["Telemetry"], Iterator[Observation]]
+
+
+def create(telemetry: Telemetry, provider: MeterProvider | None = None) -> None:
+    """Create every instrument once, on `provider` or the global one; their callbacks read `telemetry`."""
+    meter = get_meter(semconv.SCOPE, __version__, meter_provider=provider, schema_url=semconv.SCHEMA_URL)
+    for metric, observe in _OBSERVED:
+        _instrument(meter, metric, observe, telemetry)
+
+
+def _instrument(meter: Meter, metric: semconv.Metric, observe: Observe, telemetry: Telemetry) -> None:
+    def callback(_: CallbackOptions) -> Iterable[Observation]:
+        return list(observe(telemetry))
+
+    create_by_kind = {
+        "counter": meter.create_observable_counter,
+        "up-down counter": meter.create_observable_up_down_counter,
+        "gauge": meter.create_observable_gauge,
+    }
+    create_by_kind[metric.kind](metric.name, [callback], metric.unit, metric.description)
+
+
+def _active(telemetry: Telemetry) -> Iterator[Observation]:
+    accumulators = telemetry.accumulators
+    with accumulators.lock:
+        # Taken under the lock that every +1 and -1 takes, so that a connection between the two is not called drift.
+        accumulators.correct_active(telemetry.live.count_by_place())
+        active = dict(accumulators.active)
+    for where, count in active.items():
+        yield Observation(count, place(where))
+
+
+def _closed(telemetry: Telemetry) -> Iterator[Observation]:
+    with telemetry.accumulators.lock:
+        closed = dict(telemetry.accumulators.closed)
+    for key, count in closed.items():
+        yield Observation(count, close_attributes(*key))
+
+
+def _handshakes(telemetry: Telemetry) -> Iterator[Observation]:
+    with telemetry.accumulators.lock:
+        handshakes = dict(telemetry.accumulators.handshakes)
+    for (where, outcome, status), count in handshakes.items():
+        attributes = place(where) | {semconv.HANDSHAKE_OUTCOME.name: outcome}
+        if status:
+            attributes[semconv.HTTP_STATUS.name] = status
+        yield Observation(count, attributes)
+
+
+def _messages(telemetry: Telemetry) -> Iterator[Observation]:
+    for where, direction, text, binary, _ in telemetry.accumulators.flows():
+        for kind, count in (("text", text), ("binary", binary)):
+            if count:
+                yield Observation(
+                    count,
+                    place(where) | {semconv.DIRECTION.name: direction, semconv.MESSAGE_TYPE.name: kind},
+                )
+
+
+def _io(telemetry: Telemetry) -> Iterator[Observation]:
+    for where, direction, _, _, size in telemetry.accumulators.flows():
+        yield Observation(size, place(where) | {semconv.DIRECTION.name: direction})
+
+
+def _errors(telemetry: Telemetry) -> Iterator[Observation]:
+    with telemetry.accumulators.lock:
+        errors = dict(telemetry.accumulators.errors)
+    for (where, error, phase), count in errors.items():
+        yield Observation(count, place(where) | {semconv.ERROR_TYPE.name: error, semconv.PHASE.name: phase})
+
+
+def _oldest(telemetry: Telemetry, moment: str) -> Iterator[Observation]:
+    now = time.monotonic_ns()
+    earliest: dict[Where, int] = {}
+    for record in telemetry.live.records():
+        at = getattr(record, moment)
+        earliest[record.where] = min(at, earliest.get(record.where, at))
+    # A place that is known and empty reports 0: a gauge that falls silent would keep its last value for minutes.
+    for where in list(telemetry.accumulators.active):
+        yield Observation((now - earliest.get(where, now)) / 1e9, place(where))
+
+
+def _age(telemetry: Telemetry) -> Iterator[Observation]:
+    return _oldest(telemetry, "accepted_at")
+
+
+def _idle(telemetry: Telemetry) -> Iterator[Observation]:
+    return _oldest(telemetry, "last_activity")
+
+
+def _users(telemetry: Telemetry) -> Iterator[Observation]:
+    users = {record.user_hash for record in telemetry.live.records() if record.user_hash}
+    yield Observation(len(users))
+
+
+def _subscribers(telemetry: Telemetry) -> Iterator[Observation]:
+    with telemetry.accumulators.lock:
+        subscribers = dict(telemetry.accumulators.subscribers)
+    for channel, count in subscribers.items():
+        yield Observation(count, {semconv.CHANNEL.name: channel})
+
+
+def _channel_messages(telemetry: Telemetry) -> Iterator[Observation]:
+    for channel, direction, messages, _ in telemetry.accumulators.channel_flows():
+        yield Observation(messages, {semconv.CHANNEL.name: channel, semconv.DIRECTION.name: direction})
+
+
+def _channel_io(telemetry: Telemetry) -> Iterator[Observation]:
+    for channel, direction, _, size in telemetry.accumulators.channel_flows():
+        yield Observation(size, {semconv.CHANNEL.name: channel, semconv.DIRECTION.name: direction})
+
+
+def _overflow(telemetry: Telemetry) -> Iterator[Observation]:
+    # Reported even at 0: one series that is always there keeps the exporter called, with or without connections.
+    yield Observation(telemetry.accumulators.channel_cap.folded + telemetry.accumulators.route_cap.folded)
+
+
+def _drift(telemetry: Telemetry) -> Iterator[Observation]:
+    yield Observation(telemetry.accumulators.drift)
+
+
+_OBSERVED: tuple[tuple[semconv.Metric, Observe], ...] = (
+    (semconv.ACTIVE_CONNECTIONS, _active),
+    (semconv.CLOSED_CONNECTIONS, _closed),
+    (semconv.HANDSHAKES, _handshakes),
+    (semconv.MESSAGES, _messages),
+    (semconv.IO, _io),
+    (semconv.ERRORS_TOTAL, _errors),
+    (semconv.AGE_MAX, _age),
+    (semconv.IDLE_MAX, _idle),
+    (semconv.USER_COUNT, _users),
+    (semconv.CHANNEL_SUBSCRIBERS, _subscribers),
+    (semconv.CHANNEL_MESSAGES, _channel_messages),
+    (semconv.CHANNEL_IO, _channel_io),
+    (semconv.OVERFLOW, _overflow),
+    (semconv.DRIFT, _drift),
+)

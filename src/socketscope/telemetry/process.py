@@ -1,0 +1,90 @@
+"""Everything that is counted and kept in one process."""
+
+from __future__ import annotations
+
+import os
+from threading import Lock
+
+from opentelemetry import _logs, metrics, trace
+
+from socketscope.telemetry import instruments
+from socketscope.telemetry.accumulators import Accumulators
+from socketscope.telemetry.clock import Clock
+from socketscope.telemetry.live import ClosedRing, LiveTable
+
+
+class Telemetry:
+    """Accumulators, the table of live connections and, where somebody asks for it, the ring of closed ones.
+
+    `on` is false while there is neither an OpenTelemetry SDK nor a reader of our own: then nothing is measured, and
+    a connection costs one look.
+    """
+
+    def __init__(self, *, clock: Clock | None = None, channel_limit: int = 100, route_limit: int = 100) -> None:
+        self.clock = clock or Clock()
+        self._limits = {"channel_limit": channel_limit, "route_limit": route_limit}
+        self.accumulators = Accumulators(**self._limits)
+        self.live = LiveTable()
+        self.ring: ClosedRing | None = None
+        self._on = False
+        self._instrumented = False
+        self._lock = Lock()
+
+    @property
+    def on(self) -> bool:
+        """Whether connections are to be measured."""
+        if not self._on and sdk_present():
+            self.switch_on()
+        return self._on
+
+    def switch_on(self, *, keep_closed: bool = False, provider: metrics.MeterProvider | None = None) -> None:
+        """Measure from now on; `keep_closed` keeps a bounded 24 h ring of closed connections as well."""
+        with self._lock:
+            self._on = True
+            if keep_closed and self.ring is None:
+                self.ring = ClosedRing()
+            if not self._instrumented:
+                self._instrumented = True
+                instruments.create(self, provider)
+
+    def reset(self) -> None:
+        """Begin at zero: in a forked child the parent's counts and connections are not its own."""
+        self.accumulators = Accumulators(**self._limits)
+        self.live = LiveTable()
+        self.ring = ClosedRing() if self.ring is not None else None
+        self._lock = Lock()
+
+
+_API_MODULES = ("opentelemetry.metrics.", "opentelemetry.trace", "opentelemetry._logs.")
+
+
+def sdk_present() -> bool:
+    """Whether any of the three global providers is more than the API's placeholder."""
+    return not all(
+        type(provider).__module__.startswith(_API_MODULES)
+        for provider in (
+            metrics.get_meter_provider(),
+            trace.get_tracer_provider(),
+            _logs.get_logger_provider(),
+        )
+    )
+
+
+def flush(timeout: float = 5.0) -> None:
+    """Export what the SDK still holds, each signal within `timeout` seconds; blocks, does nothing without an SDK."""
+    for provider in (trace.get_tracer_provider(), _logs.get_logger_provider(), metrics.get_meter_provider()):
+        force_flush = getattr(provider, "force_flush", None)
+        if force_flush is not None:
+            force_flush(int(timeout * 1000))
+
+
+_process = Telemetry()
+
+
+def process_telemetry() -> Telemetry:
+    """Give the telemetry of this process."""
+    return _process
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_process.reset)
