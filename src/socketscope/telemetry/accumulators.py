@@ -107,16 +107,10 @@ class Accumulators:
             self.handshakes[where, outcome, status] += 1
             self._handshake_durations.setdefault((where, outcome), Durations()).record(nanoseconds)
 
-    def opened(self, where: Where) -> None:
-        """Count a connection in."""
-        with self.lock:
-            self.active[where] += 1
-
     def ended(self, where: Where, code: int, initiator: str, error: str, seconds: float) -> None:
-        """Count a connection out; `error` is the exception's class or empty."""
+        """Count the end of a connection; `error` is the exception's class or empty."""
         key = (where, code, initiator, error)
         with self.lock:
-            self.active[where] -= 1
             self.closed[key] += 1
             durations = self._connection_durations.setdefault(key, Bounded(semconv.CONNECTION_SECONDS))
             durations.record(seconds)

@@ -15,7 +15,7 @@ class Cap:
     """The first `limit` distinct names keep their name, every other becomes `_other`."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._known: set[str] = set()
         self._lock = Lock()
         self.folded = 0
@@ -28,7 +28,7 @@ class Cap:
         with self._lock:
             if name in self._known:
                 return name
-            if len(self._known) < self._limit:
+            if len(self._known) < self.limit:
                 self._known.add(name)
                 return name
             self.folded += 1

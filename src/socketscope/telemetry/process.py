@@ -11,6 +11,7 @@ from socketscope.telemetry import instruments
 from socketscope.telemetry.accumulators import Accumulators
 from socketscope.telemetry.clock import Clock
 from socketscope.telemetry.live import ClosedRing, LiveTable
+from socketscope.telemetry.record import ConnectionRecord
 
 
 class Telemetry:
@@ -22,8 +23,7 @@ class Telemetry:
 
     def __init__(self, *, clock: Clock | None = None, channel_limit: int = 100, route_limit: int = 100) -> None:
         self.clock = clock or Clock()
-        self._limits = {"channel_limit": channel_limit, "route_limit": route_limit}
-        self.accumulators = Accumulators(**self._limits)
+        self.accumulators = Accumulators(channel_limit=channel_limit, route_limit=route_limit)
         self.live = LiveTable()
         self.ring: ClosedRing | None = None
         self._on = False
@@ -47,9 +47,33 @@ class Telemetry:
                 self._instrumented = True
                 instruments.create(self, provider)
 
+    def limit_channels(self, limit: int) -> None:
+        """Give at most `limit` channels a name of their own on metrics."""
+        self.accumulators.channel_cap.limit = limit
+
+    def opened(self, record: ConnectionRecord) -> None:
+        """Count a connection in, and into the channels that it joined during its handshake."""
+        with self.accumulators.lock:
+            self.live.add(record)
+            self.accumulators.active[record.where] += 1
+        for channel in record.channels.values():
+            self.accumulators.subscribed(channel, 1)
+
+    def ended(self, record: ConnectionRecord, *, now_wall: int, duration: float) -> None:
+        """Count a connection out; `duration` in seconds."""
+        with self.accumulators.lock:
+            self.live.remove(record)
+            self.accumulators.active[record.where] -= 1
+        self.accumulators.ended(record.where, record.code or 0, record.initiator, record.error_type, duration)
+        for channel in record.channels.values():
+            self.accumulators.subscribed(channel, -1)
+        if self.ring is not None:
+            self.ring.add(record, now_wall=now_wall, duration=duration)
+
     def reset(self) -> None:
         """Begin at zero: in a forked child the parent's counts and connections are not its own."""
-        self.accumulators = Accumulators(**self._limits)
+        before = self.accumulators
+        self.accumulators = Accumulators(channel_limit=before.channel_cap.limit, route_limit=before.route_cap.limit)
         self.live = LiveTable()
         self.ring = ClosedRing() if self.ring is not None else None
         self._lock = Lock()

@@ -1,0 +1,231 @@
+"""One connection as a pure state machine: ASGI messages and a clock in, measurements out.
+
+It neither awaits nor calls OpenTelemetry. It adds to the cells of its record, and tells a transition by returning it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from socketscope.telemetry.histogram import duration_cell
+from socketscope.telemetry.record import ConnectionRecord
+
+WAITED = 1_000_000
+"""A send that took longer, in nanoseconds, had to wait for the client; without back-pressure it takes some 30 us."""
+
+NO_STATUS = 1005
+"""RFC 6455, 7.4.1: the close frame had no code."""
+ABNORMAL = 1006
+"""RFC 6455, 7.4.1: there was no close frame."""
+SERVICE_RESTART = 1012
+"""IANA registry of close codes; uvicorn, hypercorn and daphne send it when they shut down."""
+
+_FOUND_BY_SERVER = frozenset({1002, 1007, 1009})
+"""Codes of a disconnect by which the server's protocol layer refuses what the client sent (RFC 6455, 7.4.1)."""
+
+
+class Transition(Enum):
+    """What a message changed."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    ENDED = "ended"
+
+
+class State(Enum):
+    """Where the connection is; `REFUSED` and `ENDED` are final."""
+
+    HANDSHAKE = "handshake"
+    OPEN = "open"
+    REFUSED = "refused"
+    ENDED = "ended"
+
+
+class Connection(ConnectionRecord):
+    """The state machine of one connection. `now` is always the monotonic clock in nanoseconds.
+
+    `outcome` is the handshake's (`websocket.handshake.outcome`), empty before its end. Whatever the order of the
+    messages, legal or not, nothing is raised and every end is told once.
+    """
+
+    __slots__ = ("_gone", "_handling_since", "ended_at", "outcome", "state")
+
+    def __init__(self, connection_id: str, started_at: int, started_wall: int) -> None:
+        super().__init__(connection_id, started_at, started_wall)
+        self.state = State.HANDSHAKE
+        self.outcome = ""
+        self.ended_at = 0
+        self._handling_since = 0
+        self._gone: BaseException | None = None
+
+    def asks(self, now: int) -> None:
+        """Note that the application calls `receive()`: whatever it was handling is done."""
+        since = self._handling_since
+        if since:
+            self._handling_since = 0
+            taken = now - since
+            handling = self.traffic.handling
+            handling.cells[duration_cell(taken)] += 1
+            handling.total += taken
+            if taken > self.handling_max:
+                self.handling_max = taken
+
+    def received(self, message: Mapping[str, Any], now: int) -> Transition | None:
+        """Note what `receive()` returned."""
+        kind = message["type"]
+        if kind == "websocket.receive":
+            flow = self.traffic.receive
+            data = message.get("bytes")
+            if data is not None:
+                size = len(data)
+                flow.binary[size and (size - 1).bit_length()] += 1
+            else:
+                size = _text_size(message.get("text") or "")
+                flow.text[size and (size - 1).bit_length()] += 1
+            flow.bytes += size
+            if not self.messages_received and self.state is State.OPEN:
+                self.traffic.first_message.record(now - self.accepted_at)
+            self.messages_received += 1
+            self.bytes_received += size
+            self.last_activity = self._handling_since = now
+            for channel in self.channel_traffic:
+                channel.messages[0] += 1
+                channel.bytes[0] += size
+            return None
+        if kind == "websocket.disconnect":
+            return self._disconnected(message, now)
+        return None
+
+    def sent(self, message: Mapping[str, Any], started: int, now: int) -> Transition | None:
+        """Note that `send(message)` returned; `started` is when it was called."""
+        kind = message["type"]
+        if kind == "websocket.send":
+            flow = self.traffic.transmit
+            data = message.get("bytes")
+            if data is not None:
+                size = len(data)
+                flow.binary[size and (size - 1).bit_length()] += 1
+            else:
+                size = _text_size(message.get("text") or "")
+                flow.text[size and (size - 1).bit_length()] += 1
+            flow.bytes += size
+            self.messages_sent += 1
+            self.bytes_sent += size
+            self.last_activity = now
+            for channel in self.channel_traffic:
+                channel.messages[1] += 1
+                channel.bytes[1] += size
+            taken = now - started
+            if taken > WAITED:
+                self.traffic.send_wait.record(taken)
+                if taken > self.send_max:
+                    self.send_max = taken
+            return None
+        if kind == "websocket.accept":
+            return self._accepted(message, now)
+        if kind == "websocket.close":
+            return self._closed_by_application(message, now)
+        if kind == "websocket.http.response.start":
+            self.status = int(message.get("status", 0))
+            return None
+        if kind == "websocket.http.response.body" and not message.get("more_body", False):
+            return self._refused("denied", self.status or 403, now)
+        return None
+
+    def send_failed(self, error: BaseException) -> None:
+        """Note that `send()` raised: the client is gone, and the application may or may not get to know how."""
+        self._gone = error
+
+    @property
+    def link_failed(self) -> bool:
+        """Whether a send failed."""
+        return self._gone is not None
+
+    def finished(self, error: BaseException | None, now: int) -> Transition | None:
+        """Note that the application returned, or raised `error`."""
+        self.asks(now)
+        if self.state is State.HANDSHAKE:
+            return self._refused("failed", 500, now, error_type(error) if error else "")
+        if self.state is not State.OPEN:
+            return None
+        if error is not None and not isinstance(error, Exception | BaseExceptionGroup):
+            return self._end(ABNORMAL, "shutdown", "", now)  # cancelled: the server is going down
+        if error is None or self.is_departure(error):
+            return self._end(ABNORMAL, "network" if self._gone else "server", "", now)
+        return self._end(ABNORMAL, "server", "", now, error_type(error))
+
+    def is_departure(self, error: BaseException) -> bool:
+        """Whether `error` says no more than that the client is gone, or that the server cancelled the handler."""
+        if isinstance(error, BaseExceptionGroup):
+            return all(self.is_departure(member) for member in error.exceptions)
+        if not isinstance(error, Exception) or error is self._gone or type(error).__name__ in _DEPARTURES:
+            return True
+        # Only what was raised `from` a departure: an error in the clean-up after one has it as its context.
+        return error.__cause__ is not None and self.is_departure(error.__cause__)
+
+    def _accepted(self, message: Mapping[str, Any], now: int) -> Transition | None:
+        if self.state is not State.HANDSHAKE:
+            return None
+        self.state = State.OPEN
+        self.outcome = "accepted"
+        self.status = 101
+        self.subprotocol = message.get("subprotocol")
+        self.accepted_at = self.last_activity = now
+        return Transition.ACCEPTED
+
+    def _closed_by_application(self, message: Mapping[str, Any], now: int) -> Transition | None:
+        if self.state is State.HANDSHAKE:
+            # The ASGI specification: a close before accept is HTTP 403; the code never reaches the client.
+            return self._refused("denied", 403, now)
+        return self._end(int(message.get("code") or 1000), "server", message.get("reason") or "", now)
+
+    def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
+        if self.state is State.HANDSHAKE:
+            return self._refused("abandoned", 0, now)
+        code = int(message.get("code") or NO_STATUS)
+        # On uvicorn a lost link is 1005 with no `reason` at all, an empty close frame 1005 with an empty one.
+        if code == ABNORMAL or (code == NO_STATUS and message.get("reason") is None):
+            initiator = "network"
+        elif code == SERVICE_RESTART:
+            initiator = "shutdown"
+        else:
+            initiator = "server" if code in _FOUND_BY_SERVER else "client"
+        return self._end(code, initiator, message.get("reason") or "", now)
+
+    def _refused(self, outcome: str, status: int, now: int, error: str = "") -> Transition | None:
+        if self.state is not State.HANDSHAKE:
+            return None
+        self.state = State.REFUSED
+        self.outcome = outcome
+        self.status = status
+        self.error_type = error
+        self.ended_at = now
+        return Transition.REFUSED
+
+    def _end(self, code: int, initiator: str, reason: str, now: int, error: str = "") -> Transition | None:
+        if self.state is not State.OPEN:
+            return None
+        self.state = State.ENDED
+        self.code = code
+        self.initiator = initiator
+        self.reason = reason[:123]
+        self.error_type = error
+        self.ended_at = now
+        return Transition.ENDED
+
+
+_DEPARTURES = frozenset({"WebSocketDisconnect", "ClientDisconnected", "ConnectionClosed", "ConnectionClosedOK",
+                         "ConnectionClosedError", "WebSocketDisconnectedError"})  # fmt: skip
+"""Exceptions of frameworks and servers that tell of a client's departure."""
+
+
+def _text_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def error_type(error: BaseException) -> str:
+    """Give the value of `error.type`: the class, with its module unless it is a builtin."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

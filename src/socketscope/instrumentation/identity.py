@@ -1,0 +1,83 @@
+"""Who and where: the user and the channel of a connection, from its request."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+LONGEST = 256
+"""Longest name of a user, channel or user agent that is kept, in characters: they are input of clients."""
+
+Place = Literal["path", "query", "header", "scope"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place of the ASGI scope: a path or query parameter, a header, or a key of the scope itself."""
+
+    place: Place
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Source | None:
+        """Read `path:NAME`, `query:NAME`, `header:NAME` or `scope:KEY`; None for anything else."""
+        place, _, name = text.partition(":")
+        name = name.strip()
+        if not name or place not in {"path", "query", "header", "scope"}:
+            return None
+        return cls(place, name)  # type: ignore[arg-type]  # checked in the line above
+
+    def read(self, scope: Mapping[str, Any]) -> str | None:
+        """Give the value, at most `LONGEST` characters, or None where the request has none."""
+        if self.place == "path":
+            value = scope.get("path_params", {}).get(self.name)
+        elif self.place == "query":
+            value = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))).get(self.name)
+        elif self.place == "header":
+            value = header(scope, self.name)
+        else:
+            value = scope.get(self.name)
+        if value is None or value == "":
+            return None
+        return str(value)[:LONGEST]
+
+
+def header(scope: Mapping[str, Any], name: str) -> str | None:
+    """Give the first value of a header, or None."""
+    wanted = name.lower().encode("latin-1", "replace")
+    for key, value in scope.get("headers", ()):
+        if key.lower() == wanted:
+            return bytes(value).decode("latin-1")
+    return None
+
+
+class UserHash:
+    """Keyed hash of user identifiers: equal on every replica that has the key, worthless without it."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key or secrets.token_bytes(32)
+        self.key_id = self(b"\0key")[:8]
+        """Fingerprint of the key: hashes are comparable only where it is the same."""
+
+    def __call__(self, user: str | bytes) -> str:
+        """Give 32 hexadecimal digits of HMAC-SHA-256."""
+        message = user if isinstance(user, bytes) else user.encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()[:32]
+
+
+def truncated_address(host: str | None) -> str | None:
+    """Give the network of an address, /24 for IPv4 and /48 for IPv6; None for what is not an address."""
+    if not host:
+        return None
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    prefix = 24 if address.version == 4 else 48
+    return str(ipaddress.ip_network((address, prefix), strict=False).network_address)

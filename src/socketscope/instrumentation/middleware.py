@@ -1,0 +1,152 @@
+"""The ASGI middleware: awaits, forwards and reports, and changes nothing that passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from opentelemetry import context as otel_context
+
+from socketscope.instrumentation import current
+from socketscope.instrumentation.connection import State
+from socketscope.instrumentation.options import Options
+from socketscope.instrumentation.reporter import Reporter, Watched
+from socketscope.telemetry.process import Telemetry, flush, process_telemetry
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SCOPE_KEY = "socketscope"
+"""Key of the scope that marks a connection as watched: two layers of instrumentation must not count it twice."""
+
+
+class WebSocketMiddleware:
+    """Watches every WebSocket connection of `app`; HTTP and lifespan pass through, telemetry is flushed at shutdown."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        options: Options | None = None,
+        telemetry: Telemetry | None = None,
+        reporter: Reporter | None = None,
+    ) -> None:
+        self.app = app
+        self.reporter = reporter or Reporter(telemetry or process_telemetry(), options or Options())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self.app(scope, receive, _flush_before_the_end(send))
+        elif kind == "websocket" and SCOPE_KEY not in scope and (watched := self.reporter.begin(scope)) is not None:
+            scope[SCOPE_KEY] = watched.id
+            await self._watch(watched, scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _watch(self, watched: Watched, scope: Scope, inner_receive: Receive, inner_send: Send) -> None:
+        reporter = self.reporter
+        now = reporter.telemetry.clock.monotonic
+        segments = _Segments(reporter, watched)
+
+        async def receive() -> Message:
+            # Applications race this call and cancel it: nothing is kept across the await.
+            watched.asks(now())
+            message = await inner_receive()
+            if (transition := watched.received(message, now())) is not None:
+                reporter.changed(watched, transition)
+            return message
+
+        async def send(message: Message) -> None:
+            started = now()
+            try:
+                await inner_send(message)
+            except Exception as error:
+                watched.send_failed(error)
+                raise
+            if (transition := watched.sent(message, started, now())) is not None:
+                reporter.changed(watched, transition)
+                if watched.state is State.OPEN:
+                    segments.start()
+
+        token = otel_context.attach(watched.context)
+        current.enter(reporter, watched)
+        error: BaseException | None = None
+        try:
+            await self.app(scope, receive, send)
+        except BaseException as raised:
+            error = raised
+            reporter.raised(watched, raised)
+            raise
+        finally:
+            segments.stop()
+            if watched.link_failed and watched.state is State.OPEN:
+                _read_departure(watched, inner_receive, now(), reporter)
+            if (transition := watched.finished(error, now())) is not None:
+                reporter.changed(watched, transition)
+            error = None  # a traceback that holds this frame must not be held by it
+            watched.scope = {}
+            current.leave()
+            otel_context.detach(token)
+
+
+class _Segments:
+    """Ends a segment of the connection's trace every `options.segment` seconds while the connection is open."""
+
+    def __init__(self, reporter: Reporter, watched: Watched) -> None:
+        self._reporter = reporter
+        self._watched = watched
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # another event loop library: the connection is one segment
+            return
+        self._timer = loop.call_later(self._reporter.options.segment, self._next)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _next(self) -> None:
+        self._reporter.segment(self._watched)
+        if self._watched.state is State.OPEN:
+            self.start()
+
+
+def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Reporter) -> None:
+    """Read how the client left, where the application ended at a failed send and did not look.
+
+    The application is done, so no message is taken from it. Only what the server has ready is read: each `receive()`
+    is stepped once and dropped if it would wait.
+    """
+    for _ in range(64):  # messages that the client sent before it left, and nobody reads any more
+        step = receive().__await__()
+        try:
+            step.send(None)
+        except StopIteration as done:
+            if done.value["type"] == "websocket.disconnect":
+                if (transition := watched.received(done.value, now)) is not None:
+                    reporter.changed(watched, transition)
+                return
+        except Exception:  # noqa: BLE001  # a server that has nothing more to say
+            return
+        else:
+            step.close()
+            return
+
+
+def _flush_before_the_end(send: Send) -> Send:
+    async def wrapped(message: Message) -> None:
+        # uvicorn dies by the signal once this is sent: nothing that runs at exit would run.
+        if message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
+            await asyncio.to_thread(flush)
+        await send(message)
+
+    return wrapped

@@ -1,0 +1,89 @@
+"""Options of the instrumentation; `from_environment` is the one place that reads `SOCKETSCOPE_*` for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from socketscope.errors import ConfigurationError
+from socketscope.instrumentation.identity import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How connections are watched.
+
+    * `user_from`, `channel_from`: where the user and the channel of a connection stand in its request.
+    * `user_key`: key of `user.hash`, the same on every replica; empty: a random one for this process.
+    * `user_id`: put the user's identifier itself on events.
+    * `segment`: longest segment of a connection's trace, in seconds.
+    * `channel_limit`: how many channels have a name of their own on metrics.
+    * `excluded_urls`: connections whose path matches are not watched.
+    """
+
+    user_from: Source | None = None
+    channel_from: Source | None = None
+    user_key: bytes = field(default=b"", repr=False)
+    user_id: bool = False
+    segment: float = 300.0
+    channel_limit: int = 100
+    excluded_urls: re.Pattern[str] | None = None
+
+
+def from_environment(environment: Mapping[str, str]) -> Options:
+    """Read the options; raises `ConfigurationError` that names the variable, its value and what is expected."""
+    return Options(
+        user_from=_source(environment, "SOCKETSCOPE_USER_FROM"),
+        channel_from=_source(environment, "SOCKETSCOPE_CHANNEL_FROM"),
+        user_key=environment.get("SOCKETSCOPE_USER_KEY", "").encode(),
+        user_id=_switch(environment, "SOCKETSCOPE_USER_ID"),
+        segment=_number(environment, "SOCKETSCOPE_SEGMENT", 300.0, at_least=1.0),
+        channel_limit=int(_number(environment, "SOCKETSCOPE_CHANNEL_LIMIT", 100, at_least=1)),
+        excluded_urls=_pattern(environment, "SOCKETSCOPE_EXCLUDED_URLS"),
+    )
+
+
+def _source(environment: Mapping[str, str], name: str) -> Source | None:
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
+    source = Source.parse(text)
+    if source is None:
+        raise ConfigurationError(name, text, "path:NAME, query:NAME, header:NAME or scope:KEY")
+    return source
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").strip().lower()
+    if text in {"1", "true", "yes", "on"}:
+        return True
+    if text in {"", "0", "false", "no", "off"}:
+        return False
+    raise ConfigurationError(name, text, "1 or 0")
+
+
+def _number(environment: Mapping[str, str], name: str, default: float, *, at_least: float) -> float:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not at_least <= value < float("inf"):
+        raise ConfigurationError(name, text, f"a number of at least {at_least:g}")
+    return value
+
+
+def _pattern(environment: Mapping[str, str], name: str) -> re.Pattern[str] | None:
+    # The format of OTEL_PYTHON_EXCLUDED_URLS: regular expressions separated by commas, found anywhere in the path.
+    parts = [part.strip() for part in environment.get(name, "").split(",") if part.strip()]
+    if not parts:
+        return None
+    try:
+        return re.compile("|".join(f"(?:{part})" for part in parts))
+    except re.error as error:
+        raise ConfigurationError(
+            name, environment[name], f"regular expressions separated by commas ({error})"
+        ) from error

@@ -1,0 +1,225 @@
+"""Turns what happened on a connection into telemetry: live table, counts, spans and events.
+
+Nothing here may disturb the application that is watched: an error of ours is logged once and swallowed.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span
+
+from socketscope.instrumentation.connection import Connection, State, Transition, error_type
+from socketscope.instrumentation.identity import LONGEST, UserHash, header, truncated_address
+from socketscope.instrumentation.options import Options
+from socketscope.instrumentation.route import route_of
+from socketscope.telemetry.events import Events
+from socketscope.telemetry.process import Telemetry
+from socketscope.telemetry.record import Segment, life_attributes
+from socketscope.telemetry.spans import Spans, enrich
+
+_log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _harmless(
+    method: Callable[Concatenate[Reporter, P], R],
+) -> Callable[Concatenate[Reporter, P], R | None]:
+    def guarded(reporter: Reporter, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
+        try:
+            return method(reporter, *args, **kwargs)
+        except Exception:  # noqa: BLE001  # whatever it is, the application goes on
+            if not reporter.failed:
+                reporter.failed = True
+                _log.exception("socketscope could not report a connection; further such errors are not logged")
+            return None
+
+    return functools.wraps(method)(guarded)
+
+
+class Watched(Connection):
+    """A connection with the spans that belong to it."""
+
+    __slots__ = ("context", "entry_root_path", "handshake_span", "scope", "server_span")
+
+    def __init__(self, scope: Mapping[str, Any], started_at: int, started_wall: int) -> None:
+        super().__init__(secrets.token_hex(8), started_at, started_wall)
+        self.scope: Mapping[str, Any] = scope
+        # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
+        self.entry_root_path: str = scope.get("root_path", "")
+        self.handshake_span: Span = INVALID_SPAN
+        self.server_span: Span | None = None
+        """The span of the framework's own telemetry, where it has one open for the whole connection."""
+        self.context: Context = otel_context.get_current()
+        """Context with the handshake span: the parent of segments, the correlation of events."""
+
+
+class Reporter:
+    """Reports the connections of one process to `telemetry` and to the OpenTelemetry API."""
+
+    def __init__(self, telemetry: Telemetry, options: Options, *, providers: Mapping[str, Any] | None = None) -> None:
+        providers = providers or {}
+        self.telemetry = telemetry
+        self.options = options
+        self.failed = False
+        self._user_hash = UserHash(options.user_key)
+        self._spans = Spans(providers.get("tracer_provider"))
+        self._events = Events(
+            telemetry.clock.monotonic,
+            user_key_id=self._user_hash.key_id,
+            with_user_id=options.user_id,
+            provider=providers.get("logger_provider"),
+        )
+
+    @_harmless
+    def begin(self, scope: Mapping[str, Any]) -> Watched | None:
+        """Start to watch a connection whose handshake has just come in; None: it is not to be watched."""
+        excluded = self.options.excluded_urls
+        if not self.telemetry.on or (excluded is not None and excluded.search(scope.get("path", ""))):
+            return None
+        clock = self.telemetry.clock
+        watched = Watched(scope, clock.monotonic(), clock.wall())
+        agent = header(scope, "user-agent")
+        watched.user_agent = agent[:LONGEST] if agent else None
+        watched.handshake_span = self._spans.handshake(scope.get("headers", ()), watched.started_wall)
+        watched.context = trace.set_span_in_context(watched.handshake_span)
+        return watched
+
+    @_harmless
+    def changed(self, watched: Watched, transition: Transition) -> None:
+        """Report a transition of the state machine."""
+        if transition is Transition.ACCEPTED:
+            self._accepted(watched)
+        elif transition is Transition.REFUSED:
+            self._refused(watched)
+        else:
+            self._ended(watched)
+
+    @_harmless
+    def raised(self, watched: Watched, error: BaseException) -> None:
+        """Report an exception of the handler, unless it only says that the client is gone."""
+        if watched.is_departure(error):
+            return
+        phase = "handshake" if watched.state in {State.HANDSHAKE, State.REFUSED} else "handle"
+        if watched.state is State.HANDSHAKE:
+            self._locate(watched, accepted=False)
+        watched.errors += 1
+        self.telemetry.accumulators.error(watched.where, error_type(error), phase)
+        self._events.error(watched.context, watched, error, wall=self.telemetry.clock.wall())
+
+    @_harmless
+    def segment(self, watched: Watched) -> None:
+        """End the running segment of an open connection and begin the next."""
+        if watched.state is not State.OPEN:
+            return
+        now = self.telemetry.clock.wall()
+        self._end_segment(watched, now, last=False)
+        self._events.progress(watched.context, watched, wall=now)
+
+    @_harmless
+    def identify(self, watched: Watched, user: str | None) -> None:
+        """Note the user of a connection."""
+        watched.user = user
+        watched.user_hash = self._user_hash(user) if user else None
+
+    @_harmless
+    def join(self, watched: Watched, channel: str) -> None:
+        """Count a connection into a channel."""
+        channel = channel[:LONGEST]
+        if channel in watched.channels:
+            return
+        name, traffic = self.telemetry.accumulators.channel(channel)
+        # Two names beyond the limit share `_other`; its messages are still counted once a connection.
+        if name not in watched.channels.values():
+            watched.channel_traffic = (*watched.channel_traffic, traffic)
+        watched.channels[channel] = name
+        if watched.state is State.OPEN:
+            self.telemetry.accumulators.subscribed(name, 1)
+
+    @_harmless
+    def leave(self, watched: Watched, channel: str) -> None:
+        """Count a connection out of a channel."""
+        name = watched.channels.pop(channel[:LONGEST], None)
+        if name is None:
+            return
+        if name not in watched.channels.values():
+            _, left = self.telemetry.accumulators.channel(name)
+            watched.channel_traffic = tuple(cells for cells in watched.channel_traffic if cells is not left)
+        if watched.state is State.OPEN:
+            self.telemetry.accumulators.subscribed(name, -1)
+
+    def _locate(self, watched: Watched, *, accepted: bool) -> None:
+        scope = watched.scope
+        watched.route = route_of(scope, watched.entry_root_path, accepted=accepted)
+        server = scope.get("server")
+        watched.where = self.telemetry.accumulators.where(watched.route, server[1] if server else None)
+        watched.route = watched.where[0]
+        client = scope.get("client")
+        watched.client_address = truncated_address(client[0] if client else None)
+        native = getattr(scope.get("fastapi.telemetry"), "span", None)
+        if native is not None and watched.server_span is None:
+            self._step_under(watched, native)
+
+    def _step_under(self, watched: Watched, native: Span) -> None:
+        # FastAPI's own telemetry has a SERVER span open: a second one would count the request twice. The span of ours
+        # that was started at entry is never ended, so never exported; nothing was made under it, since FastAPI starts
+        # its span from the headers.
+        watched.server_span = native
+        watched.handshake_span = self._spans.handshake_under(native, watched.started_wall)
+        watched.context = trace.set_span_in_context(watched.handshake_span)
+
+    def _accepted(self, watched: Watched) -> None:
+        watched.accepted_wall = self.telemetry.clock.wall()
+        self._locate(watched, accepted=True)
+        # Messages that came before accept went nowhere; from here on they count at the connection's place.
+        watched.messages_received = watched.messages_sent = watched.bytes_received = watched.bytes_sent = 0
+        watched.traffic = self.telemetry.accumulators.traffic(watched.where)
+        watched.segment = Segment(0, watched.accepted_wall, watched)
+        self.telemetry.opened(watched)
+        options = self.options
+        if options.user_from is not None and watched.user is None:
+            self.identify(watched, options.user_from.read(watched.scope))
+        if options.channel_from is not None and (channel := options.channel_from.read(watched.scope)):
+            self.join(watched, channel)
+        self._count_handshake(watched, watched.accepted_at)
+        self._spans.answered(watched.handshake_span, watched, outcome=watched.outcome, end_wall=watched.accepted_wall)
+        if watched.server_span is not None:
+            enrich(watched.server_span, {"websocket.connection.id": watched.id})
+        self._events.opened(watched.context, watched)
+
+    def _refused(self, watched: Watched) -> None:
+        self._locate(watched, accepted=False)
+        self._count_handshake(watched, watched.ended_at)
+        self._spans.answered(
+            watched.handshake_span,
+            watched,
+            outcome=watched.outcome,
+            end_wall=self.telemetry.clock.wall(),
+            error=watched.error_type,
+        )
+
+    def _ended(self, watched: Watched) -> None:
+        now = self.telemetry.clock.wall()
+        duration = (watched.ended_at - watched.accepted_at) / 1e9
+        self.telemetry.ended(watched, now_wall=now, duration=duration)
+        self._end_segment(watched, now, last=True)
+        if watched.server_span is not None:
+            enrich(watched.server_span, life_attributes(watched))
+        self._events.closed(watched.context, watched, wall=now, duration=duration)
+
+    def _end_segment(self, watched: Watched, now: int, *, last: bool) -> None:
+        self._spans.segment(watched.context, watched, end_wall=now, last=last)
+        watched.segment = Segment(watched.segment.index + 1, now, watched)
+        watched.handling_max = watched.send_max = 0
+
+    def _count_handshake(self, watched: Watched, at: int) -> None:
+        self.telemetry.accumulators.handshake(watched.where, watched.outcome, watched.status, at - watched.started_at)
