@@ -1,0 +1,212 @@
+"""The state machine alone: messages and a clock in, transitions and counts out."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from socketscope.instrumentation.connection import Connection, State, Transition
+from socketscope.telemetry.histogram import fold_sizes
+
+ACCEPT = {"type": "websocket.accept"}
+MS = 1_000_000
+
+
+class WebSocketDisconnect(Exception):  # noqa: N818  # the name by which frameworks tell of a departure
+    pass
+
+
+def accepted() -> Connection:
+    connection = Connection("0" * 16, 0, 0)
+    assert connection.sent(ACCEPT, 0, 1) is Transition.ACCEPTED
+    return connection
+
+
+def disconnect(code: Any = 1000, **rest: Any) -> dict[str, Any]:
+    return {"type": "websocket.disconnect", "code": code, **rest}
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "initiator"),
+    [
+        (disconnect(1000, reason=""), 1000, "client"),
+        (disconnect(1001, reason=""), 1001, "client"),
+        (disconnect(1005, reason=""), 1005, "client"),
+        (disconnect(1005), 1005, "network"),
+        (disconnect(1005, reason=None), 1005, "network"),
+        (disconnect(1006), 1006, "network"),
+        (disconnect(1006, reason=""), 1006, "network"),
+        (disconnect(1009, reason=""), 1009, "server"),
+        (disconnect(1012, reason=""), 1012, "shutdown"),
+        (disconnect(4000, reason="bye"), 4000, "client"),
+        (disconnect(None), 1005, "network"),
+    ],
+)
+def test_a_disconnect_tells_who_ended_the_connection(message: dict[str, Any], code: int, initiator: str) -> None:
+    connection = accepted()
+    assert connection.received(message, 5) is Transition.ENDED
+    assert (connection.code, connection.initiator) == (code, initiator)
+
+
+def test_the_first_terminal_event_decides() -> None:
+    connection = accepted()
+    assert connection.sent({"type": "websocket.close", "code": 4001, "reason": "bye"}, 2, 3) is Transition.ENDED
+    assert connection.received(disconnect(1005), 4) is None
+    assert connection.finished(ValueError(), 5) is None
+    assert (connection.code, connection.initiator, connection.reason, connection.ended_at) == (
+        4001,
+        "server",
+        "bye",
+        3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("messages", "outcome", "status"),
+    [
+        ([{"type": "websocket.close", "code": 4003}], "denied", 403),
+        (
+            [
+                {"type": "websocket.http.response.start", "status": 401},
+                {"type": "websocket.http.response.body", "body": b"no", "more_body": True},
+                {"type": "websocket.http.response.body", "body": b"."},
+            ],
+            "denied",
+            401,
+        ),
+    ],
+)
+def test_an_application_that_refuses_denies_the_handshake(
+    messages: list[dict[str, Any]], outcome: str, status: int
+) -> None:
+    connection = Connection("0" * 16, 0, 0)
+    transitions = [connection.sent(message, 1, 2) for message in messages]
+    assert transitions == [None] * (len(messages) - 1) + [Transition.REFUSED]
+    assert (connection.outcome, connection.status) == (outcome, status)
+    assert connection.finished(None, 3) is None
+
+
+def test_a_handshake_whose_handler_raised_has_failed() -> None:
+    connection = Connection("0" * 16, 0, 0)
+    assert connection.finished(ValueError("no"), 3) is Transition.REFUSED
+    assert (connection.outcome, connection.status, connection.error_type) == ("failed", 500, "ValueError")
+
+
+def test_a_client_that_left_before_an_answer_abandoned_the_handshake() -> None:
+    connection = Connection("0" * 16, 0, 0)
+    assert connection.received(disconnect(1005), 3) is Transition.REFUSED
+    assert connection.outcome == "abandoned"
+
+
+def test_a_handler_that_raises_after_accept_ends_the_connection_as_failed() -> None:
+    connection = accepted()
+    assert connection.finished(ValueError("no"), 3) is Transition.ENDED
+    assert (connection.code, connection.initiator, connection.error_type) == (1006, "server", "ValueError")
+
+
+def test_a_departure_that_the_handler_lets_through_is_no_error() -> None:
+    connection = accepted()
+    assert connection.finished(WebSocketDisconnect(), 3) is Transition.ENDED
+    assert connection.error_type == ""
+
+
+def test_the_error_of_a_send_to_a_client_that_is_gone_is_a_departure_and_others_are_not() -> None:
+    connection = accepted()
+    gone = RuntimeError("Unexpected ASGI message 'websocket.send'")
+    connection.send_failed(gone)
+    assert connection.is_departure(gone)
+    assert not connection.is_departure(RuntimeError("another"))
+
+
+def test_an_error_in_the_clean_up_after_a_departure_is_an_error() -> None:
+    connection = accepted()
+    with pytest.raises(KeyError) as caught:
+        try:
+            raise WebSocketDisconnect
+        except WebSocketDisconnect:
+            {}["missing"]  # the clean-up of an application
+    assert not connection.is_departure(caught.value)
+
+
+def test_a_group_is_a_departure_only_if_all_of_it_is() -> None:
+    connection = accepted()
+    assert connection.is_departure(ExceptionGroup("all", [WebSocketDisconnect(), WebSocketDisconnect()]))
+    assert not connection.is_departure(ExceptionGroup("one", [WebSocketDisconnect(), ValueError()]))
+
+
+def test_a_cancelled_handler_is_a_shutdown() -> None:
+    import asyncio
+
+    connection = accepted()
+    assert connection.finished(asyncio.CancelledError(), 3) is Transition.ENDED
+    assert (connection.initiator, connection.error_type) == ("shutdown", "")
+
+
+def test_bytes_are_those_of_utf8_and_a_message_may_carry_both_kinds_one_of_them_none() -> None:
+    connection = accepted()
+    for message in (
+        {"type": "websocket.receive", "text": "wörld"},
+        {"type": "websocket.receive", "text": None, "bytes": b"abc"},
+        {"type": "websocket.receive", "bytes": None, "text": "ok"},
+    ):
+        connection.received(message, 5)
+    assert (connection.messages_received, connection.bytes_received) == (3, 6 + 3 + 2)
+    flow = connection.traffic.receive
+    assert (sum(flow.text), sum(flow.binary), flow.bytes) == (2, 1, 11)
+
+
+def test_handling_lasts_from_the_receipt_to_the_next_receive() -> None:
+    connection = accepted()
+    connection.asks(10)
+    connection.received({"type": "websocket.receive", "text": "x"}, 20)
+    connection.asks(20 + 3 * MS)
+    connection.asks(20 + 9 * MS)  # asked again, nothing was handled
+    assert connection.traffic.handling.total == 3 * MS
+    assert connection.handling_max == 3 * MS
+
+
+def test_only_a_send_that_waited_is_a_wait() -> None:
+    connection = accepted()
+    connection.sent({"type": "websocket.send", "text": "x"}, 10, 10 + MS // 100)
+    connection.sent({"type": "websocket.send", "text": "x"}, 10, 10 + 5 * MS)
+    assert sum(connection.traffic.send_wait.cells) == 1
+    assert connection.send_max == 5 * MS
+
+
+MESSAGES = st.one_of(
+    st.builds(lambda text: ("received", {"type": "websocket.receive", "text": text}), st.text(max_size=50)),
+    st.builds(lambda data: ("received", {"type": "websocket.receive", "bytes": data}), st.binary(max_size=50)),
+    st.builds(lambda text: ("sent", {"type": "websocket.send", "text": text}), st.text(max_size=50)),
+    st.builds(
+        lambda code, reason: ("received", disconnect(code, **reason)),
+        st.sampled_from([1000, 1001, 1005, 1006, 1012, 4000, None]),
+        st.sampled_from([{}, {"reason": ""}, {"reason": "x"}]),
+    ),
+    st.just(("sent", ACCEPT)),
+    st.just(("received", {"type": "websocket.connect"})),
+    st.builds(lambda code: ("sent", {"type": "websocket.close", "code": code}), st.sampled_from([1000, 4001])),
+    st.just(("sent", {"type": "websocket.http.response.start", "status": 404})),
+    st.just(("sent", {"type": "websocket.http.response.body"})),
+)
+
+
+@given(st.lists(MESSAGES, max_size=30), st.sampled_from([None, ValueError(), WebSocketDisconnect()]))
+def test_in_any_order_of_messages_every_end_is_told_once_and_counts_agree(
+    script: list[tuple[str, dict[str, Any]]], error: Exception | None
+) -> None:
+    connection = Connection("0" * 16, 0, 0)
+    transitions = []
+    for now, (direction, message) in enumerate(script):
+        connection.asks(now)
+        if direction == "received":
+            transitions.append(connection.received(message, now))
+        else:
+            transitions.append(connection.sent(message, now, now))
+    transitions.append(connection.finished(error, len(script)))
+    told = [transition for transition in transitions if transition is not None]
+    assert told in ([Transition.REFUSED], [Transition.ACCEPTED, Transition.ENDED])
+    assert connection.state in {State.REFUSED, State.ENDED}
+    received = [message for direction, message in script if message["type"] == "websocket.receive"]
+    assert connection.messages_received == len(received)
+    assert sum(fold_sizes(connection.traffic.receive.sizes())) == len(received)

@@ -1,0 +1,60 @@
+from collections import Counter
+from threading import Thread
+
+from socketscope import semconv
+from socketscope.telemetry.accumulators import Accumulators
+from socketscope.telemetry.cardinality import Cap
+
+
+def test_names_beyond_the_cap_become_other_and_keep_the_total() -> None:
+    cap = Cap(2)
+    assert [cap.admit(name) for name in ("a", "b", "c", "a", "d")] == ["a", "b", "_other", "a", "_other"]
+    assert cap.folded == 2
+
+
+def test_cells_of_every_thread_are_summed() -> None:
+    accumulators = Accumulators()
+    where = accumulators.where("/ws", 80)
+
+    def work() -> None:
+        flow = accumulators.traffic(where).receive
+        for _ in range(1000):
+            flow.text[3] += 1
+            flow.bytes += 5
+
+    threads = [Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    flows = {direction: rest for _, direction, *rest in accumulators.flows()}
+    assert flows["receive"] == [4000, 0, 20_000]
+    sizes = [found for found in accumulators.histograms() if found.metric is semconv.MESSAGE_SIZE]
+    assert [(sum(found.counts), found.sum) for found in sizes] == [(4000, 20_000)]
+
+
+def test_the_same_thread_gets_the_same_cells() -> None:
+    accumulators = Accumulators()
+    where = accumulators.where("/ws", 80)
+    assert accumulators.traffic(where) is accumulators.traffic(where)
+
+
+def test_a_gauge_that_drifted_is_corrected_and_told() -> None:
+    accumulators = Accumulators()
+    accumulators.active[("/ws", 80)] = 5
+    accumulators.correct_active(Counter({("/ws", 80): 3, ("/other", 80): 1}))
+    assert accumulators.active == {("/ws", 80): 3, ("/other", 80): 1}
+    assert accumulators.drift == 3
+    accumulators.correct_active(Counter({("/ws", 80): 3, ("/other", 80): 1}))
+    assert accumulators.drift == 3
+
+
+def test_ten_thousand_channels_make_no_more_than_the_limit_and_other() -> None:
+    accumulators = Accumulators(channel_limit=100)
+    for number in range(10_000):
+        _, cells = accumulators.channel(f"room-{number}")
+        cells.messages[0] += 1
+    flows = [flow for flow in accumulators.channel_flows() if flow[1] == "receive"]
+    assert len(flows) == 101
+    assert sum(messages for _, _, messages, _ in flows) == 10_000
+    assert accumulators.channel_cap.folded == 9_900
