@@ -121,12 +121,11 @@ def test_the_error_of_a_send_to_a_client_that_is_gone_is_a_departure_and_others_
 
 def test_an_error_in_the_clean_up_after_a_departure_is_an_error() -> None:
     connection = accepted()
-    with pytest.raises(KeyError) as caught:
-        try:
-            raise WebSocketDisconnect
-        except WebSocketDisconnect:
-            {}["missing"]  # the clean-up of an application
-    assert not connection.is_departure(caught.value)
+    error = KeyError("the clean-up of an application")
+    error.__context__ = WebSocketDisconnect()
+    assert not connection.is_departure(error)
+    error.__cause__ = WebSocketDisconnect()
+    assert connection.is_departure(error)
 
 
 def test_a_group_is_a_departure_only_if_all_of_it_is() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.util
 from collections.abc import Callable
 from typing import Any
-
-import wrapt
 
 from socketscope.instrumentation.middleware import SCOPE_KEY, WebSocketMiddleware
 from socketscope.instrumentation.reporter import Reporter
@@ -25,18 +24,31 @@ def patch_uvicorn(reporter: Reporter) -> Undo | None:
         return None
     from uvicorn import Config, Server
 
-    def load(wrapped: Callable[[], None], config: Any, _args: Any, _kwargs: Any) -> None:
-        wrapped()
-        config.loaded_app = WebSocketMiddleware(config.loaded_app, reporter=reporter)
+    def loading(original: Callable[..., None]) -> Callable[..., None]:
+        def load(config: Config) -> None:
+            original(config)
+            config.loaded_app = WebSocketMiddleware(config.loaded_app, reporter=reporter)
 
-    async def shutdown(wrapped: Callable[..., Any], _server: Any, args: Any, kwargs: Any) -> None:
-        try:
-            await wrapped(*args, **kwargs)
-        finally:
-            # Applications without a lifespan, or whose shutdown failed: at SIGTERM uvicorn runs no exit handlers.
-            await asyncio.to_thread(flush)
+        return load
 
-    return _together(_wrap(Config, "load", load), _wrap(Server, "shutdown", shutdown))
+    def shutting_down(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def shutdown(server: Server, *args: Any, **kwargs: Any) -> None:
+            try:
+                await original(server, *args, **kwargs)
+            finally:
+                # Applications without a lifespan, or whose shutdown failed: at SIGTERM uvicorn runs no exit handlers.
+                await asyncio.to_thread(flush)
+
+        return shutdown
+
+    undo_load = _replace(Config, "load", loading)
+    undo_shutdown = _replace(Server, "shutdown", shutting_down)
+
+    def undo() -> None:
+        undo_load()
+        undo_shutdown()
+
+    return undo
 
 
 def patch_opentelemetry_asgi() -> Undo | None:
@@ -49,32 +61,24 @@ def patch_opentelemetry_asgi() -> Undo | None:
     except ImportError:
         return None
 
-    async def call(wrapped: Callable[..., Any], middleware: Any, args: Any, kwargs: Any) -> None:
-        scope = args[0] if args else kwargs["scope"]
-        await (middleware.app if SCOPE_KEY in scope else wrapped)(*args, **kwargs)
+    def calling(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(middleware: Any, scope: Any, receive: Any, send: Any) -> None:
+            if SCOPE_KEY in scope:
+                await middleware.app(scope, receive, send)
+            else:
+                await original(middleware, scope, receive, send)
 
-    return _wrap(OpenTelemetryMiddleware, "__call__", call)
+        return call
+
+    return _replace(OpenTelemetryMiddleware, "__call__", calling)
 
 
-class _Wrapped(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # generic in its stub alone
-    """A method that is wrapped by socketscope."""
-
-
-def _wrap(owner: type, name: str, wrapper: Callable[..., Any]) -> Undo:
+def _replace(owner: type, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Undo:
+    """Replace a method by what `wrap` makes of it; one that socketscope has replaced already stays as it is."""
     original = owner.__dict__[name]
-    if isinstance(original, _Wrapped):
-        return _nothing  # wrapped already: who did it undoes it
-    setattr(owner, name, _Wrapped(original, wrapper))
+    if hasattr(original, "socketscope"):
+        return lambda: None
+    replacement = functools.wraps(original)(wrap(original))
+    replacement.socketscope = True  # type: ignore[attr-defined]  # the mark that is looked for above
+    setattr(owner, name, replacement)
     return lambda: setattr(owner, name, original)
-
-
-def _together(*undo: Undo) -> Undo:
-    def undo_all() -> None:
-        for step in undo:
-            step()
-
-    return undo_all
-
-
-def _nothing() -> None:
-    pass
