@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from socketscope.instrumentation import patches
+from socketscope.instrumentation.options import Options
 from socketscope.testing import Capture, capture
 
 pytestmark = pytest.mark.anyio
@@ -58,8 +59,8 @@ async def served(app: Any, ws: str = "websockets-sansio") -> AsyncIterator[str]:
 
 
 @contextlib.contextmanager
-def patched() -> Any:
-    with capture() as captured:
+def patched(options: Options | None = None) -> Any:
+    with capture(options) as captured:
         undo = patches.patch_uvicorn(captured.reporter)
         assert undo is not None
         try:
@@ -68,14 +69,14 @@ def patched() -> Any:
             undo()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+async def until(condition: Callable[[], bool], within: float = 10) -> None:
+    async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110  # the condition belongs to uvicorn and the SDK: no event to wait for
             await asyncio.sleep(0.005)
 
 
-async def ended(captured: Capture) -> dict[str, Any]:
-    await until(lambda: "websocket.connection.closed" in captured.event_names())
+async def ended(captured: Capture, within: float = 10) -> dict[str, Any]:
+    await until(lambda: "websocket.connection.closed" in captured.event_names(), within)
     return dict(captured.events[-1].log_record.attributes or {})
 
 
@@ -146,6 +147,29 @@ async def test_a_server_that_shuts_down_with_open_connections_tells_so() -> None
         await closing
         closed = await ended(captured)
         assert (closed["websocket.close.initiator"], closed["websocket.close.code"]) == ("shutdown", 1012)
+
+
+async def test_a_client_that_stops_reading_is_dropped_and_counted_as_lost() -> None:
+    app = FastAPI()
+
+    @app.websocket("/ws")
+    async def flood(websocket: WebSocket) -> None:
+        await websocket.accept()
+        while True:
+            await websocket.send_bytes(b"x" * 1_000_000)
+
+    with patched(Options(tcp_user_timeout=1)) as captured:
+        async with served(app) as url:
+            host, port = url.removeprefix("ws://").split(":")
+            reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+            writer.write(
+                b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            )
+            assert b"101" in await reader.readline()  # and nothing is read from here on
+            closed = await ended(captured, within=30)
+            writer.close()
+        assert closed["websocket.close.initiator"] == "network"
 
 
 async def test_a_path_without_a_route_is_a_denied_handshake() -> None:

@@ -36,7 +36,7 @@ class SocketscopeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untype
         return ()
 
     def _instrument(self, **kwargs: Any) -> None:
-        reporter = _reporter(kwargs.pop("options", None), **kwargs)
+        reporter = own_reporter(kwargs.pop("options", None), **kwargs)
         undo = (patches.patch_uvicorn(reporter), patches.patch_opentelemetry_asgi())
         self._undo = [step for step in undo if step is not None]
 
@@ -58,7 +58,7 @@ def instrument(app: App, *, options: Options | None = None, **providers: Any) ->
         raise TypeError(
             f"instrument() takes an ASGI application, not {type(app).__name__}: pass the application itself"
         )
-    reporter = _reporter(options, **providers)
+    reporter = own_reporter(options, **providers)
     patches.patch_opentelemetry_asgi()
     add_middleware = getattr(app, "add_middleware", None)
     if add_middleware is None:
@@ -67,7 +67,8 @@ def instrument(app: App, *, options: Options | None = None, **providers: Any) ->
     return app
 
 
-def _reporter(options: Options | None, **providers: Any) -> Reporter:
+def own_reporter(options: Options | None = None, **providers: Any) -> Reporter:
+    """Give a reporter on the telemetry of this process; `options` default to the `SOCKETSCOPE_*` variables."""
     options = options or from_environment(os.environ)
     telemetry: Telemetry = process_telemetry()
     telemetry.limit_channels(options.channel_limit)

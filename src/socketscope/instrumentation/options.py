@@ -19,6 +19,7 @@ class Options:
     * `user_id`: put the user's identifier itself on events.
     * `segment`: longest segment of a connection's trace, in seconds.
     * `channel_limit`: how many channels have a name of their own on metrics.
+    * `tcp_user_timeout`: seconds after which a client that acknowledges nothing is dropped (uvicorn); 0: the system's.
     * `excluded_urls`: connections whose path matches are not watched.
     """
 
@@ -28,6 +29,7 @@ class Options:
     user_id: bool = False
     segment: float = 300.0
     channel_limit: int = 100
+    tcp_user_timeout: float = 0.0
     excluded_urls: re.Pattern[str] | None = None
 
 
@@ -40,6 +42,7 @@ def from_environment(environment: Mapping[str, str]) -> Options:
         user_id=_switch(environment, "SOCKETSCOPE_USER_ID"),
         segment=_number(environment, "SOCKETSCOPE_SEGMENT", 300.0, at_least=1.0),
         channel_limit=int(_number(environment, "SOCKETSCOPE_CHANNEL_LIMIT", 100, at_least=1)),
+        tcp_user_timeout=_number(environment, "SOCKETSCOPE_TCP_USER_TIMEOUT", 0.0, at_least=0.0),
         excluded_urls=_pattern(environment, "SOCKETSCOPE_EXCLUDED_URLS"),
     )
 

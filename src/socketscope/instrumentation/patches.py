@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib.util
-from collections.abc import Callable
+import os
+import socket
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from socketscope.instrumentation.middleware import SCOPE_KEY, WebSocketMiddleware
@@ -24,31 +26,60 @@ def patch_uvicorn(reporter: Reporter) -> Undo | None:
         return None
     from uvicorn import Config, Server
 
-    def loading(original: Callable[..., None]) -> Callable[..., None]:
-        def load(config: Config) -> None:
-            original(config)
-            config.loaded_app = WebSocketMiddleware(config.loaded_app, reporter=reporter)
-
-        return load
-
-    def shutting_down(original: Callable[..., Any]) -> Callable[..., Any]:
-        async def shutdown(server: Server, *args: Any, **kwargs: Any) -> None:
-            try:
-                await original(server, *args, **kwargs)
-            finally:
-                # Applications without a lifespan, or whose shutdown failed: at SIGTERM uvicorn runs no exit handlers.
-                await asyncio.to_thread(flush)
-
-        return shutdown
-
-    undo_load = _replace(Config, "load", loading)
-    undo_shutdown = _replace(Server, "shutdown", shutting_down)
+    steps = [
+        _replace(Config, "load", lambda original: _load(original, reporter)),
+        _replace(Server, "startup", lambda original: _startup(original, reporter.options.tcp_user_timeout)),
+        _replace(Server, "shutdown", _shutdown),
+    ]
 
     def undo() -> None:
-        undo_load()
-        undo_shutdown()
+        for step in steps:
+            step()
 
     return undo
+
+
+def _load(original: Callable[..., None], reporter: Reporter) -> Callable[..., None]:
+    def load(config: Any) -> None:
+        original(config)
+        config.loaded_app = WebSocketMiddleware(config.loaded_app, reporter=reporter)
+
+    return load
+
+
+def _startup(original: Callable[..., Any], timeout: float) -> Callable[..., Any]:
+    async def startup(server: Any, *args: Any, **kwargs: Any) -> None:
+        await original(server, *args, **kwargs)
+        for listening in getattr(server, "servers", ()):
+            limit_unacknowledged(listening.sockets, timeout)
+
+    return startup
+
+
+def _shutdown(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def shutdown(server: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            await original(server, *args, **kwargs)
+        finally:
+            # Applications without a lifespan, or whose shutdown failed: at SIGTERM uvicorn runs no exit handlers.
+            await asyncio.to_thread(flush)
+
+    return shutdown
+
+
+def limit_unacknowledged(sockets: Iterable[Any], seconds: float) -> None:
+    """Set TCP_USER_TIMEOUT on listening sockets; the connections that they accept inherit it. 0 leaves it alone.
+
+    Without it a client that stops reading keeps its socket for as long as it likes: uvicorn's ping timeout closes, and
+    closing waits for the buffer to empty (RFC 5482; tcp(7)).
+    """
+    if not seconds or not hasattr(socket, "TCP_USER_TIMEOUT"):
+        return
+    for listening in sockets:
+        if listening.family in {socket.AF_INET, socket.AF_INET6}:
+            # A duplicate: uvloop's stand-in for the socket has no setsockopt.
+            with socket.socket(fileno=os.dup(listening.fileno())) as duplicate:
+                duplicate.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 
 def patch_opentelemetry_asgi() -> Undo | None:

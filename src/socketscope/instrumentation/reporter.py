@@ -27,6 +27,9 @@ from socketscope.telemetry.spans import Spans, enrich
 
 _log = logging.getLogger(__name__)
 
+IGNORE_KEY = "socketscope.ignore"
+"""Key of the scope by which an endpoint says, before it accepts, that its connection is not to be reported."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -49,13 +52,14 @@ def _harmless(
 class Watched(Connection):
     """A connection with the spans that belong to it."""
 
-    __slots__ = ("context", "entry_root_path", "handshake_span", "scope", "server_span")
+    __slots__ = ("context", "entry_root_path", "handshake_span", "ignored", "scope", "server_span")
 
     def __init__(self, scope: Mapping[str, Any], started_at: int, started_wall: int) -> None:
         super().__init__(secrets.token_hex(8), started_at, started_wall)
         self.scope: Mapping[str, Any] = scope
         # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
         self.entry_root_path: str = scope.get("root_path", "")
+        self.ignored = False
         self.handshake_span: Span = INVALID_SPAN
         self.server_span: Span | None = None
         """The span of the framework's own telemetry, where it has one open for the whole connection."""
@@ -97,6 +101,10 @@ class Reporter:
     @_harmless
     def changed(self, watched: Watched, transition: Transition) -> None:
         """Report a transition of the state machine."""
+        if watched.scope.get(IGNORE_KEY):
+            watched.ignored = True
+        if watched.ignored:
+            return
         if transition is Transition.ACCEPTED:
             self._accepted(watched)
         elif transition is Transition.REFUSED:
@@ -107,7 +115,7 @@ class Reporter:
     @_harmless
     def raised(self, watched: Watched, error: BaseException) -> None:
         """Report an exception of the handler, unless it only says that the client is gone."""
-        if watched.is_departure(error):
+        if watched.ignored or watched.is_departure(error):
             return
         phase = "handshake" if watched.state in {State.HANDSHAKE, State.REFUSED} else "handle"
         if watched.state is State.HANDSHAKE:
@@ -119,7 +127,7 @@ class Reporter:
     @_harmless
     def segment(self, watched: Watched) -> None:
         """End the running segment of an open connection and begin the next."""
-        if watched.state is not State.OPEN:
+        if watched.ignored or watched.state is not State.OPEN:
             return
         now = self.telemetry.clock.wall()
         self._end_segment(watched, now, last=False)
@@ -135,7 +143,7 @@ class Reporter:
     def join(self, watched: Watched, channel: str) -> None:
         """Count a connection into a channel."""
         channel = channel[:LONGEST]
-        if channel in watched.channels:
+        if watched.ignored or channel in watched.channels:
             return
         name, traffic = self.telemetry.accumulators.channel(channel)
         # Two names beyond the limit share `_other`; its messages are still counted once a connection.

@@ -85,7 +85,7 @@ class Connections(BaseModel):
 class Stats(BaseModel):
     """`GET /monitoring/websocket/stats/{hours}`: from the events (service: from the ring of closed connections)."""
 
-    hours: int
+    hours: float
     total_connections: int = Field(description="Connections that were opened in the period.")
     closed_connections: int
     open_connections: int = Field(description="Of `total_connections`, those still open.")

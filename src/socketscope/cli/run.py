@@ -1,0 +1,63 @@
+"""`socketscope run`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from socketscope.errors import MissingExtraError
+
+DEFAULTS: Final = {
+    # Histograms of messages leave through this exporter alone (docs/decisions).
+    "OTEL_METRICS_EXPORTER": "socketscope",
+    "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+    "OTEL_BSP_SCHEDULE_DELAY": "1000",
+    "OTEL_BLRP_SCHEDULE_DELAY": "1000",
+    # A dead collector must not hold up the end of the service: 30 s with OpenTelemetry's default.
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "3",
+    "SOCKETSCOPE_TCP_USER_TIMEOUT": "20",
+}
+
+
+def run(
+    context: typer.Context,
+    app: Annotated[str, typer.Argument(help="The application, as uvicorn takes it: module:attribute.")],
+    *,
+    service_name: Annotated[
+        str | None,
+        typer.Option(help="`service.name` of the telemetry.", show_default="OTEL_SERVICE_NAME, or the module"),
+    ] = None,
+) -> None:
+    """Serve an application with uvicorn and watch its WebSockets; further options are uvicorn's."""
+    environment = environment_for(app, service_name, os.environ)
+    where = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317")
+    print(f"socketscope: {environment['OTEL_SERVICE_NAME']} sends OTLP to {where} every second", flush=True)  # noqa: T201
+    command = [_program("opentelemetry-instrument"), _program("uvicorn"), app, *context.args]
+    os.execve(command[0], command, environment)  # noqa: S606  # uvicorn's own signals and exit status
+
+
+def environment_for(
+    app: str, service_name: str | None, environment: os._Environ[str] | dict[str, str]
+) -> dict[str, str]:
+    """Give the environment in which the application runs: what is set already stays, the rest gets our defaults."""
+    made = DEFAULTS | dict(environment)
+    made["OTEL_SERVICE_NAME"] = service_name or environment.get("OTEL_SERVICE_NAME") or app.partition(":")[0]
+    # Every worker needs the same key, or the same user is another one in each.
+    made.setdefault("SOCKETSCOPE_USER_KEY", secrets.token_hex(32))
+    # uvicorn's own program puts the working directory there; under opentelemetry-instrument it must be said.
+    made["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path.cwd()), environment.get("PYTHONPATH"))))
+    return made
+
+
+def _program(name: str) -> str:
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise MissingExtraError("socketscope run", "otlp")
+    return found

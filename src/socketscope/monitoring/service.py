@@ -1,0 +1,183 @@
+"""What one process knows of its own connections, in the shapes of the REST answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from socketscope.monitoring.schemas import Connection, Connections, Health, Metrics, Stats
+from socketscope.monitoring.system import REASON, system_metrics
+from socketscope.telemetry.live import ClosedConnection
+from socketscope.telemetry.process import Telemetry
+from socketscope.telemetry.record import ConnectionRecord
+
+DAY = 24.0
+
+
+class _Sample(NamedTuple):
+    at: int
+    messages: int
+
+
+class OwnService:
+    """Answers from the accumulators, the live table and the ring of closed connections of `telemetry`."""
+
+    def __init__(self, telemetry: Telemetry, *, connections_maximum: int = 1000) -> None:
+        self._telemetry = telemetry
+        self._connections_maximum = connections_maximum
+        self._samples: deque[_Sample] = deque(maxlen=11)
+
+    def metrics(self) -> Metrics:
+        """Answer `GET /metrics`."""
+        telemetry, accumulators = self._telemetry, self._telemetry.accumulators
+        flows = list(accumulators.flows())
+        sent, received = (
+            [(text + binary, size) for _, direction, text, binary, size in flows if direction == wanted]
+            for wanted in ("transmit", "receive")
+        )
+        with accumulators.lock:
+            handshakes, closed = dict(accumulators.handshakes), dict(accumulators.closed)
+            errors = sum(accumulators.errors.values())
+        live = telemetry.live.records()
+        system = system_metrics()
+        now = datetime.now(UTC)
+        stats = self.stats(DAY)
+        return Metrics(
+            current_connections=len(live),
+            connections_by_channel=_by_channel(live),
+            messages_sent=sum(count for count, _ in sent),
+            messages_received=sum(count for count, _ in received),
+            bytes_sent=sum(size for _, size in sent),
+            bytes_received=sum(size for _, size in received),
+            errors=errors,
+            uptime=(telemetry.clock.wall() - accumulators.start_ns) / 1e9,
+            timestamp=now,
+            system_metrics=system,
+            system_metrics_reason=None if system else REASON,
+            connections_accepted=sum(n for (_, outcome, _), n in handshakes.items() if outcome == "accepted"),
+            connections_denied=sum(n for (_, outcome, _), n in handshakes.items() if outcome == "denied"),
+            connections_lost=sum(n for (_, _, initiator, _), n in closed.items() if initiator == "network"),
+            connections_failed=sum(n for (_, _, _, error), n in closed.items() if error),
+            peak_connections=stats.peak_connections,
+            unique_users=stats.unique_users,
+            channels=stats.unique_channels,
+            messages_per_second=self._rate(),
+            connections_maximum=self._connections_maximum,
+            age=0.0,
+        )
+
+    async def sample_for_ever(self) -> None:
+        """Call `sample` once a second."""
+        while True:
+            self.sample()
+            await asyncio.sleep(1)
+
+    def sample(self) -> None:
+        """Note the message counts, so that a rate can be told: of the last ten calls."""
+        messages = sum(text + binary for _, _, text, binary, _ in self._telemetry.accumulators.flows())
+        self._samples.append(_Sample(self._telemetry.clock.monotonic(), messages))
+
+    def connections(self, limit: int, offset: int) -> Connections:
+        """Answer `GET /connections`: newest first."""
+        live = self._telemetry.live.records()
+        page = live[::-1][offset : offset + limit]
+        now = self._telemetry.clock.monotonic()
+        return Connections(
+            active_connections=[_connection(record, now) for record in page],
+            total_active=len(live),
+            limit=limit,
+            offset=offset,
+        )
+
+    def stats(self, hours: float) -> Stats:
+        """Answer `GET /stats/{hours}`: from the ring of closed connections (24 h, bounded) and the live table."""
+        telemetry = self._telemetry
+        now = telemetry.clock.wall()
+        since = now - int(hours * 3600e9)
+        ring = telemetry.ring
+        closed = ring.since(since) if ring is not None else []
+        live = telemetry.live.records()
+        opened = [found for found in closed if found.opened_wall >= since]
+        still_open = [record for record in live if record.accepted_wall >= since]
+        users = {found.user_hash for found in closed} | {record.user_hash for record in live}
+        started = telemetry.accumulators.start_ns
+        known_since = max(started, ring.forgotten_wall) if ring is not None else now
+        return Stats(
+            hours=hours,
+            total_connections=len(opened) + len(still_open),
+            closed_connections=len(closed),
+            open_connections=len(still_open),
+            connections_lost=sum(found.lost for found in closed),
+            connections_failed=sum(found.failed for found in closed),
+            avg_duration=sum(found.duration for found in closed) / len(closed) if closed else None,
+            unique_channels=len(_channels(closed) | _channels(live)),
+            unique_users=len(users - {None}),
+            peak_connections=_peak(closed, live, since),
+            messages_received=sum(found.messages_received for found in (*closed, *live)),
+            messages_sent=sum(found.messages_sent for found in (*closed, *live)),
+            bytes_received=sum(found.bytes_received for found in (*closed, *live)),
+            bytes_sent=sum(found.bytes_sent for found in (*closed, *live)),
+            complete=ring is not None and (ring.forgotten_wall < since or known_since == started),
+        )
+
+    def health(self) -> Health:
+        """Answer `GET /health`: unhealthy where the gauge of open connections had to be corrected."""
+        drift = self._telemetry.accumulators.drift
+        reasons = [f"the gauge of open connections was off by {drift} and was corrected"] if drift else []
+        return Health(
+            status="unhealthy" if reasons else "healthy",
+            timestamp=datetime.now(UTC),
+            reasons=reasons,
+            metrics=self.metrics(),
+        )
+
+    def _rate(self) -> float | None:
+        if len(self._samples) < 2:
+            return None
+        first, last = self._samples[0], self._samples[-1]
+        return (last.messages - first.messages) / ((last.at - first.at) / 1e9)
+
+
+def _by_channel(live: Iterable[ConnectionRecord]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for record in live:
+        for channel in record.channels:
+            counts[channel] = counts.get(channel, 0) + 1
+    return counts
+
+
+def _channels(connections: Iterable[ClosedConnection | ConnectionRecord]) -> set[str]:
+    return {channel for found in connections for channel in found.channels}
+
+
+def _peak(closed: Iterable[ClosedConnection], live: Iterable[ConnectionRecord], since: int) -> int:
+    """Give the most that were open at one time: exact, from both ends of every connection."""
+    steps = [(max(found.opened_wall, since), 1) for found in closed]
+    steps += [(found.closed_wall, -1) for found in closed]
+    steps += [(max(record.accepted_wall, since), 1) for record in live]
+    peak = current = 0
+    for _, change in sorted(steps):  # at the same moment the one that leaves leaves first
+        current += change
+        peak = max(peak, current)
+    return peak
+
+
+def _connection(record: ConnectionRecord, now: int) -> Connection:
+    connected_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=record.accepted_wall // 1000)
+    return Connection(
+        id=record.id,
+        route=record.route,
+        channels=sorted(record.channels),
+        user_hash=record.user_hash,
+        connected_at=connected_at,
+        duration=(now - record.accepted_at) / 1e9,
+        remote_addr=record.client_address,
+        user_agent=record.user_agent,
+        messages_received=record.messages_received,
+        messages_sent=record.messages_sent,
+        bytes_received=record.bytes_received,
+        bytes_sent=record.bytes_sent,
+    )
