@@ -33,9 +33,7 @@ class Metrics(BaseModel):
     uptime: float | None = Field(description="Seconds since the start (console: of the oldest live instance).")
     timestamp: datetime
     system_metrics: SystemMetrics | None
-    system_metrics_reason: str | None = Field(
-        default=None, description="Why `system_metrics` is null and what to do."
-    )
+    system_metrics_reason: str | None = Field(default=None, description="Why `system_metrics` is null and what to do.")
     bytes_sent: int | None = None
     bytes_received: int | None = None
     connections_accepted: int | None = None

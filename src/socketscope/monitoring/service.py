@@ -102,7 +102,8 @@ class OwnService:
         live = telemetry.live.records()
         opened = [found for found in closed if found.opened_wall >= since]
         still_open = [record for record in live if record.accepted_wall >= since]
-        users = {found.user_hash for found in closed} | {record.user_hash for record in live}
+        everybody: list[ClosedConnection | ConnectionRecord] = [*closed, *live]
+        users = {found.user_hash for found in everybody}
         started = telemetry.accumulators.start_ns
         known_since = max(started, ring.forgotten_wall) if ring is not None else now
         return Stats(
@@ -113,13 +114,13 @@ class OwnService:
             connections_lost=sum(found.lost for found in closed),
             connections_failed=sum(found.failed for found in closed),
             avg_duration=sum(found.duration for found in closed) / len(closed) if closed else None,
-            unique_channels=len(_channels(closed) | _channels(live)),
+            unique_channels=len({channel for found in everybody for channel in found.channels}),
             unique_users=len(users - {None}),
             peak_connections=_peak(closed, live, since),
-            messages_received=sum(found.messages_received for found in (*closed, *live)),
-            messages_sent=sum(found.messages_sent for found in (*closed, *live)),
-            bytes_received=sum(found.bytes_received for found in (*closed, *live)),
-            bytes_sent=sum(found.bytes_sent for found in (*closed, *live)),
+            messages_received=sum(found.messages_received for found in everybody),
+            messages_sent=sum(found.messages_sent for found in everybody),
+            bytes_received=sum(found.bytes_received for found in everybody),
+            bytes_sent=sum(found.bytes_sent for found in everybody),
             complete=ring is not None and (ring.forgotten_wall < since or known_since == started),
         )
 
@@ -147,10 +148,6 @@ def _by_channel(live: Iterable[ConnectionRecord]) -> dict[str, int]:
         for channel in record.channels:
             counts[channel] = counts.get(channel, 0) + 1
     return counts
-
-
-def _channels(connections: Iterable[ClosedConnection | ConnectionRecord]) -> set[str]:
-    return {channel for found in connections for channel in found.channels}
 
 
 def _peak(closed: Iterable[ClosedConnection], live: Iterable[ConnectionRecord], since: int) -> int:

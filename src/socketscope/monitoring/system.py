@@ -29,6 +29,6 @@ _measured = False
 
 def _cpu(percent: float) -> float | None:
     # psutil's first answer is 0.0 and means nothing: there was no call before it to measure from.
-    global _measured  # noqa: PLW0603  # psutil keeps the other half of this state in its module too
+    global _measured  # psutil keeps the other half of this state in its module too
     known, _measured = _measured, True
     return percent if known else None

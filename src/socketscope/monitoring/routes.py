@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Response, WebSocket
@@ -19,7 +20,7 @@ from starlette.requests import HTTPConnection
 
 from socketscope.instrumentation.instrumentor import own_reporter
 from socketscope.instrumentation.middleware import WebSocketMiddleware
-from socketscope.instrumentation.reporter import IGNORE_KEY
+from socketscope.instrumentation.reporter import IGNORE_KEY, Reporter
 from socketscope.monitoring import schemas
 from socketscope.monitoring.live import Live
 from socketscope.monitoring.origin import is_same_origin
@@ -49,28 +50,11 @@ def router(
         return service.metrics()
 
     live = Live(read)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        reporter.telemetry.switch_on(keep_closed=True)
-        # The stack is built when the lifespan runs, so the middleware goes around it; watched once in any case.
-        inner = app.middleware_stack
-        if inner is not None:
-            app.middleware_stack = WebSocketMiddleware(inner, reporter=reporter)
-        sampling = asyncio.create_task(service.sample_for_ever(), name="socketscope-monitoring")
-        try:
-            async with live.ticking():
-                yield
-        finally:
-            sampling.cancel()
-            await asyncio.wait([sampling])
-            app.middleware_stack = inner
-
     routes = APIRouter(
         prefix=prefix,
         tags=["Monitoring"],
         dependencies=[Depends(_this_host_only)] if dependencies is None else list(dependencies),
-        lifespan=lifespan,
+        lifespan=_lifespan(reporter, service, live),
     )
 
     @routes.get("/metrics")
@@ -108,6 +92,28 @@ def router(
             await websocket.close(1008)  # before accept: the browser sees 403
 
     return routes
+
+
+def _lifespan(
+    reporter: Reporter, service: OwnService, live: Live
+) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        reporter.telemetry.switch_on(keep_closed=True)
+        # The stack is built when the lifespan runs, so the middleware goes around it; watched once in any case.
+        inner = app.middleware_stack
+        if inner is not None:
+            app.middleware_stack = WebSocketMiddleware(inner, reporter=reporter)
+        sampling = asyncio.create_task(service.sample_for_ever(), name="socketscope-monitoring")
+        try:
+            async with live.ticking():
+                yield
+        finally:
+            sampling.cancel()
+            await asyncio.wait([sampling])
+            app.middleware_stack = inner
+
+    return lifespan
 
 
 async def _this_host_only(connection: HTTPConnection) -> None:
