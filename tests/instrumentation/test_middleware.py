@@ -252,9 +252,9 @@ async def test_a_trace_reads_while_the_connection_is_open_and_the_handlers_spans
         assert segment.attributes["websocket.close.code"] == 1000
 
 
-async def test_a_long_connection_has_a_segment_at_every_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_connection_has_segments_that_grow_up_to_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeClock()
-    with capture(Options(segment=300), fake.clock) as captured:
+    with capture(Options(segment=15), fake.clock) as captured:
         timers: list[Any] = []
         loop = asyncio.get_running_loop()
         call_later = loop.call_later
@@ -267,22 +267,25 @@ async def test_a_long_connection_has_a_segment_at_every_interval(monkeypatch: py
         async with AsgiClient(captured.watch(chat()), "/ws/a") as client:
             await client.accepted()
             await echo(client, "one", "two")
-            fake.advance(300)
-            assert [delay for delay, _ in timers] == [300]
+            fake.advance(10)
             timers[0][1]()
             await echo(client, "three")
-            fake.advance(40)
-        first, last = captured.spans[1:]
+            fake.advance(15)
+            timers[1][1]()
+            fake.advance(4)
+            assert [delay for delay, _ in timers] == [10, 15, 15]
+        first, second, last = captured.spans[1:]
         assert first.attributes is not None
         assert last.attributes is not None
-        assert (first.attributes["websocket.segment.index"], last.attributes["websocket.segment.index"]) == (0, 1)
-        counts = [span.attributes["websocket.segment.messages.received"] for span in (first, last) if span.attributes]
-        assert counts == [2, 1]
+        assert (first.attributes["websocket.segment.index"], last.attributes["websocket.segment.index"]) == (0, 2)
+        counts = [
+            span.attributes["websocket.segment.messages.received"] for span in captured.spans[1:] if span.attributes
+        ]
+        assert counts == [2, 1, 0]
         assert "websocket.close.code" not in first.attributes
         assert last.attributes["websocket.connection.messages.received"] == 3
-        assert first.end_time == last.start_time
-        assert captured.event_names()[1] == "websocket.connection.progress"
-        assert len(timers) == 2
+        assert (first.end_time, second.end_time) == (second.start_time, last.start_time)
+        assert captured.event_names().count("websocket.connection.progress") == 2
 
 
 async def test_user_and_channel_come_from_the_request() -> None:

@@ -95,20 +95,27 @@ class WebSocketMiddleware:
             otel_context.detach(token)
 
 
+FIRST_SEGMENT = 10.0
+"""Seconds of a connection's first segment. Each next one is twice as long, up to `options.segment`: what a young
+connection does is to be seen soon, and an old one costs little."""
+
+
 class _Segments:
-    """Ends a segment of the connection's trace every `options.segment` seconds while the connection is open."""
+    """Ends a segment of the connection's trace from time to time while the connection is open."""
 
     def __init__(self, reporter: Reporter, watched: Watched) -> None:
         self._reporter = reporter
         self._watched = watched
         self._timer: asyncio.TimerHandle | None = None
+        self._length = FIRST_SEGMENT
 
     def start(self) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # another event loop library: the connection is one segment
             return
-        self._timer = loop.call_later(self._reporter.options.segment, self._next)
+        self._timer = loop.call_later(min(self._length, self._reporter.options.segment), self._next)
+        self._length *= 2
 
     def stop(self) -> None:
         if self._timer is not None:

@@ -17,7 +17,7 @@ class Options:
     * `user_from`, `channel_from`: where the user and the channel of a connection stand in its request.
     * `user_key`: key of `user.hash`, the same on every replica; empty: a random one for this process.
     * `user_id`: put the user's identifier itself on events.
-    * `segment`: longest segment of a connection's trace, in seconds.
+    * `segment`: longest segment of a connection's trace, in seconds; the first are shorter.
     * `channel_limit`: how many channels have a name of their own on metrics.
     * `tcp_user_timeout`: seconds after which a client that acknowledges nothing is dropped (uvicorn); 0: the system's.
     * `excluded_urls`: connections whose path matches are not watched.
