@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from socketscope.instrumentation.connection import current_connection
+    from socketscope.instrumentation.current import current_connection
     from socketscope.instrumentation.instrumentor import instrument
 
 __version__ = "0.1.0"
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Any:
 
         return instrument
     if name == "current_connection":
-        from socketscope.instrumentation.connection import current_connection
+        from socketscope.instrumentation.current import current_connection
 
         return current_connection
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

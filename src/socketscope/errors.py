@@ -7,6 +7,7 @@
     * StoreError (the embedded backend's file)
         * StoreLockedError (another process owns it: `path`)
         * StoreDamagedError (not a file of ours, damaged, or of a newer version: `path`)
+        * StoreFullError (more waits to be written than may: `pending_rows`, `retry_after`)
     * QueryError (a query that the model or the backend does not allow)
     * BackendError (a backend that could not be asked)
 """
@@ -24,6 +25,7 @@ __all__ = [
     "SocketscopeError",
     "StoreDamagedError",
     "StoreError",
+    "StoreFullError",
     "StoreLockedError",
 ]
 
@@ -54,9 +56,7 @@ class PortInUseError(SocketscopeError):
     """An address to listen on is taken by another program."""
 
     def __init__(self, host: str, port: int, option: str) -> None:
-        super().__init__(
-            f"{host}:{port} is in use by another program: stop it, or choose another port with {option}."
-        )
+        super().__init__(f"{host}:{port} is in use by another program: stop it, or choose another port with {option}.")
         self.host = host
         self.port = port
         self.option = option
@@ -83,6 +83,15 @@ class StoreDamagedError(StoreError):
         super().__init__(f"{path} can't be used as a store ({why}); it was left as it is. Give another path.")
         self.path = path
         self.why = why
+
+
+class StoreFullError(StoreError):
+    """More waits to be written than may; nothing was taken. Try again after `retry_after` seconds."""
+
+    def __init__(self, pending_rows: int, retry_after: int = 1) -> None:
+        super().__init__(f"{pending_rows} rows wait to be written already: try again in {retry_after} s.")
+        self.pending_rows = pending_rows
+        self.retry_after = retry_after
 
 
 class QueryError(SocketscopeError):

@@ -1,0 +1,1 @@
+"""What can be asked, and who answers: one set of protocols, many backends."""

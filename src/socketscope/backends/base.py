@@ -110,7 +110,15 @@ class Metrics(Protocol):
         ...
 
     async def instances(self, *, since: float, until: float) -> Sequence[Instance]:
-        """The processes that reported in `[since, until]`."""
+        """List the processes that reported in `[since, until]`."""
+        ...
+
+    async def peak(self, metric: str, since: float, until: float) -> float | None:
+        """Find the greatest sum of a gauge or up-down counter over all live instances in `[since, until]`.
+
+        Sampled at each exported point; an instance's value stands until its next point, or for three export
+        intervals (at least 15 s) after its last one. None: there are no points.
+        """
         ...
 
 

@@ -16,6 +16,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span
 
+from socketscope import semconv
 from socketscope.instrumentation.connection import Connection, State, Transition, error_type
 from socketscope.instrumentation.identity import LONGEST, UserHash, header, truncated_address
 from socketscope.instrumentation.options import Options
@@ -26,9 +27,6 @@ from socketscope.telemetry.record import Segment, life_attributes
 from socketscope.telemetry.spans import Spans, enrich
 
 _log = logging.getLogger(__name__)
-
-IGNORE_KEY = "socketscope.ignore"
-"""Key of the scope by which an endpoint says, before it accepts, that its connection is not to be reported."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,7 +99,7 @@ class Reporter:
     @_harmless
     def changed(self, watched: Watched, transition: Transition) -> None:
         """Report a transition of the state machine."""
-        if watched.scope.get(IGNORE_KEY):
+        if watched.scope.get(semconv.IGNORE_KEY):
             watched.ignored = True
         if watched.ignored:
             return

@@ -18,9 +18,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Response, WebSocket
 from starlette.requests import HTTPConnection
 
+from socketscope import semconv
 from socketscope.instrumentation.instrumentor import own_reporter
 from socketscope.instrumentation.middleware import WebSocketMiddleware
-from socketscope.instrumentation.reporter import IGNORE_KEY, Reporter
+from socketscope.instrumentation.reporter import Reporter
 from socketscope.monitoring import schemas
 from socketscope.monitoring.live import Live
 from socketscope.monitoring.origin import is_same_origin
@@ -85,7 +86,7 @@ def router(
     @routes.websocket("/live")
     async def get_live(websocket: WebSocket) -> None:
         """Push `LiveMessage` once a second to pages of this service and to programs."""
-        websocket.scope[IGNORE_KEY] = True  # the socket that shows the numbers is not one of them
+        websocket.scope[semconv.IGNORE_KEY] = True  # the socket that shows the numbers is not one of them
         if is_same_origin(websocket):
             await live.serve(websocket)
         else:

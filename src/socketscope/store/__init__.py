@@ -1,0 +1,1 @@
+"""The embedded backend's storage: OTLP in, DuckDB, rows out."""

@@ -1,0 +1,114 @@
+"""`socketscope demo`: a chat, its simulated users, the Collector and the console, in a browser."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import webbrowser
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+import typer
+from rich.console import Console as Terminal
+
+from socketscope.demo.stack import collector
+from socketscope.demo.stack.display import Display
+from socketscope.demo.stack.options import Options
+from socketscope.demo.stack.run import Demo, Interrupted
+from socketscope.errors import ConfigurationError, PortInUseError, SocketscopeError
+
+FAILED = 1
+WRONG_OPTION = 2
+DIFFERENT = 3
+INTERRUPTED = 130
+
+
+def demo(
+    *,
+    duration: Annotated[
+        float | None,
+        typer.Option(help="Seconds for which the users talk.", show_default="until Ctrl-C"),
+    ] = None,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the console in a browser.")] = True,
+    summary: Annotated[Path | None, typer.Option(help="Write the comparison to this file, as JSON.")] = None,
+    port: Annotated[int, typer.Option(help="The console's port.")] = 8300,
+    otlp_grpc_port: Annotated[int, typer.Option(help="The Collector's port for OTLP over gRPC.")] = 4317,
+    otlp_http_port: Annotated[int, typer.Option(help="The Collector's port for OTLP over HTTP.")] = 4318,
+    store_grpc_port: Annotated[int, typer.Option(help="The embedded backend's port for OTLP over gRPC.")] = 14317,
+    store_http_port: Annotated[int, typer.Option(help="The embedded backend's port for OTLP over HTTP.")] = 14318,
+    chat_port: Annotated[int, typer.Option(help="The chat's port.")] = 8000,
+    users: Annotated[int, typer.Option(help="Users connected at the same time.")] = 100,
+    messages: Annotated[int, typer.Option(help="Messages that they say (each goes to a whole room).")] = 2500,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same users and messages.")] = 1,
+    otlp_endpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the chat sends its telemetry (http://HOST:PORT, OTLP over gRPC).", show_default="Collector"
+        ),
+    ] = None,
+    fastapi_telemetry: Annotated[
+        bool, typer.Option(help="Leave FastAPI's own telemetry on in the chat, as it comes.")
+    ] = True,
+) -> None:
+    """Run a chat with simulated users, watch it in the console, and compare what came back with what they did.
+
+    Exit codes: 0 all numbers are equal, 1 a program failed, 2 a wrong option or a port in use, 3 a number differs,
+    130 stopped before the users had begun.
+    """
+    terminal = Terminal()
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        options = Options(
+            duration=duration,
+            port=port,
+            otlp_grpc_port=otlp_grpc_port,
+            otlp_http_port=otlp_http_port,
+            store_grpc_port=store_grpc_port,
+            store_http_port=store_http_port,
+            chat_port=chat_port,
+            users=users,
+            messages=messages,
+            seed=seed,
+            collector=collector.find(os.environ),
+            otlp_endpoint=otlp_endpoint,
+            fastapi_telemetry=fastapi_telemetry,
+        )
+        with tempfile.TemporaryDirectory(prefix="socketscope-demo-") as folder, Display(terminal) as display:
+
+            def ready(url: str) -> None:
+                display.say(f"Console: {url}" + ("" if duration else "    (Ctrl-C ends the demo)"))
+                if open_browser and not _open(url):
+                    display.say("No graphical browser found: open it yourself.")
+
+            found = Demo(
+                options,
+                directory=Path(folder),
+                environment=os.environ,
+                display=display,
+                stop=stop,
+                on_ready=ready,
+            ).run()
+        found.show(terminal)
+        if summary:
+            found.write(summary)
+    except Interrupted:
+        raise typer.Exit(INTERRUPTED) from None
+    except SocketscopeError as error:
+        typer.echo(f"socketscope demo: {error}", err=True)
+        wrong = isinstance(error, ConfigurationError | PortInUseError)
+        raise typer.Exit(WRONG_OPTION if wrong else FAILED) from None
+    if not found.equal:
+        raise typer.Exit(DIFFERENT)
+
+
+def _open(url: str) -> bool:
+    """Open `url` in a browser with windows; one in the terminal would take it away from the demo."""
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return type(browser) is not webbrowser.GenericBrowser and browser.open(url)

@@ -1,0 +1,79 @@
+"""Errors as problem documents (RFC 9457), each with a sentence that can be shown to a person."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from socketscope.errors import BackendError, StoreError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+_log = logging.getLogger(__name__)
+
+ADVICE = "`/readyz` and the console's log tell more; asking again is safe."
+
+
+class Problem(BaseModel):
+    """Body of every error, as `application/problem+json`."""
+
+    type: str = "about:blank"
+    title: str = Field(description="Reason phrase of the status.")
+    status: int
+    detail: str = Field(description="What was wrong and what to do.")
+
+
+def problem(status: int, detail: str) -> Response:
+    """Answer with `status` and a problem document."""
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
+    return Response(body.model_dump_json(), status, media_type="application/problem+json")
+
+
+def explain(error: BackendError | StoreError) -> str:
+    """Say in a sentence or two that the backend could not be asked, why, and what to do."""
+    return f"The backend could not be asked: {str(error).rstrip('.')}. {ADVICE}"
+
+
+def install(app: FastAPI) -> None:
+    """Turn the errors of `app` into problem documents."""
+    app.add_exception_handler(BackendError, _unavailable)
+    app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, BackendError | StoreError)  # noqa: S101 - it is registered for these
+    _log.warning("%s", error)
+    return problem(503, explain(error))
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this
+    return problem(422, "; ".join(_mistake(mistake) for mistake in error.errors()))
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this
+    answer = problem(error.status_code, error.detail)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _unexpected(_request: Request, _error: Exception) -> Response:
+    return problem(500, f"An error that should not happen. {ADVICE}")
+
+
+def _mistake(mistake: dict[str, Any]) -> str:
+    name = mistake["loc"][-1]
+    expected = mistake["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"{name}={mistake.get('input')!r}: {expected}"

@@ -1,0 +1,82 @@
+"""What the demo may be told."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from socketscope.errors import ConfigurationError, PortInUseError
+
+HOST: Final = "127.0.0.1"
+"""Everything listens on the loopback interface alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Ports, size and length of a demo. Raises `ConfigurationError` for a value that can't be used.
+
+    `duration` is in seconds; None goes on until the demo is stopped. `otlp_endpoint` is where the chat sends its
+    telemetry (OTLP over gRPC) in place of the Collector. `collector` is the Collector's program, None where none was
+    found.
+    """
+
+    duration: float | None = None
+    port: int = 8300
+    otlp_grpc_port: int = 4317
+    otlp_http_port: int = 4318
+    store_grpc_port: int = 14317
+    store_http_port: int = 14318
+    chat_port: int = 8000
+    users: int = 100
+    messages: int = 2500
+    seed: int = 1
+    collector: Path | None = None
+    otlp_endpoint: str | None = None
+    fastapi_telemetry: bool = True
+
+    def __post_init__(self) -> None:
+        if self.duration is not None and not self.duration > 0:
+            raise ConfigurationError("--duration", self.duration, "seconds greater than 0")
+        if self.users < 3:
+            raise ConfigurationError("--users", self.users, "3 or more, so that one sees the other leave")
+        if self.messages < 1:
+            raise ConfigurationError("--messages", self.messages, "1 or more")
+        options: dict[int, str] = {}
+        for option, port in self.ports().items():
+            if not 0 < port < 65536:
+                raise ConfigurationError(option, port, "a port between 1 and 65535")
+            if port in options:
+                raise ConfigurationError(option, port, f"a port of its own ({options[port]} has this one)")
+            options[port] = option
+
+    def ports(self) -> dict[str, int]:
+        """Each port that the demo's programs will listen on, by its option."""
+        own = {
+            "--port": self.port,
+            "--store-grpc-port": self.store_grpc_port,
+            "--store-http-port": self.store_http_port,
+            "--chat-port": self.chat_port,
+        }
+        if self.collector:
+            own |= {"--otlp-grpc-port": self.otlp_grpc_port, "--otlp-http-port": self.otlp_http_port}
+        return own
+
+    def require_free_ports(self) -> None:
+        """Raise `PortInUseError` for the first port that another program listens on."""
+        for option, port in self.ports().items():
+            with socket.socket() as probe:
+                # As servers do: what lingers of a connection that has ended is no listener.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((HOST, port))
+                except OSError as error:
+                    raise PortInUseError(HOST, port, option) from error
+
+
+def free_port() -> int:
+    """Let the system choose a port on the loopback interface."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

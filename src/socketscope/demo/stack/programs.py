@@ -1,0 +1,85 @@
+"""The command lines of the demo's own programs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from socketscope.demo.stack.options import HOST, Options
+from socketscope.demo.stack.process import Program
+
+_DEMO = Path(__file__).resolve().parents[1]
+_BESIDE_PYTHON = Path(sys.executable).parent
+
+
+def surroundings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Make the environment of all programs: the given one, without telemetry's settings and proxies for loopback."""
+    kept = {name: value for name, value in environment.items() if not name.startswith(("OTEL_", "SOCKETSCOPE_"))}
+    kept["PATH"] = os.pathsep.join([str(_BESIDE_PYTHON), environment.get("PATH", os.defpath)])
+    direct = ",".join(filter(None, [environment.get("no_proxy") or environment.get("NO_PROXY"), HOST, "localhost"]))
+    return kept | {"no_proxy": direct, "NO_PROXY": direct, "PYTHONUNBUFFERED": "1"}
+
+
+def console(options: Options, directory: Path) -> Program:
+    """Say how to start the console with the embedded backend."""
+    return Program(
+        "console",
+        [
+            *(sys.executable, "-m", "socketscope", "serve"),
+            *("--port", str(options.port)),
+            *("--otlp-grpc-port", str(options.store_grpc_port)),
+            *("--otlp-http-port", str(options.store_http_port)),
+            *("--data", str(directory / "data")),
+        ],
+    )
+
+
+def chat(options: Options) -> Program:
+    """Say how to start the chat, made visible from outside: by `opentelemetry-instrument` and variables alone."""
+    app = ["chat:app", "--app-dir", str(_DEMO)]
+    if not options.fastapi_telemetry:
+        app = ["socketscope.demo.chat_untraced:app"]
+    port = options.otlp_grpc_port if options.collector else options.store_grpc_port
+    return Program(
+        "chat",
+        [
+            *(_installed("opentelemetry-instrument"), _installed("uvicorn"), *app),
+            *("--host", HOST, "--port", str(options.chat_port), "--log-level", "warning"),
+        ],
+        {
+            "OTEL_SERVICE_NAME": "chat",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": options.otlp_endpoint or f"http://{HOST}:{port}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "3",
+            "OTEL_METRICS_EXPORTER": "socketscope",
+            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+            "OTEL_BSP_SCHEDULE_DELAY": "1000",
+            "OTEL_BLRP_SCHEDULE_DELAY": "1000",
+            "SOCKETSCOPE_CHANNEL_FROM": "path:room",
+            "SOCKETSCOPE_USER_FROM": "query:user",
+            "SOCKETSCOPE_USER_KEY": secrets.token_hex(16),
+        },
+    )
+
+
+def users(options: Options, ledger: Path) -> Program:
+    """Say how to start the simulated users."""
+    duration = [] if options.duration is None else ["--duration", str(options.duration)]
+    return Program(
+        "users",
+        [
+            *(sys.executable, str(_DEMO / "users.py"), "--url", f"ws://{HOST}:{options.chat_port}"),
+            *("--seed", str(options.seed), "--users", str(options.users)),
+            *("--messages", str(options.messages), "--ledger", str(ledger), *duration),
+        ],
+    )
+
+
+def _installed(script: str) -> str:
+    """Find the script of this Python's environment, or the one on the PATH."""
+    beside = _BESIDE_PYTHON / script
+    return str(beside) if beside.is_file() else shutil.which(script) or script

@@ -1,0 +1,226 @@
+"""One demo from the start of its first program to the comparison of its numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Final, Protocol
+
+from socketscope.demo.stack import programs
+from socketscope.demo.stack.collector import Collector, Counts, version
+from socketscope.demo.stack.console import Console
+from socketscope.demo.stack.display import Display
+from socketscope.demo.stack.http import Unreachable, get
+from socketscope.demo.stack.options import HOST, Options
+from socketscope.demo.stack.process import Process, Program
+from socketscope.demo.stack.summary import Summary
+from socketscope.errors import SocketscopeError
+
+READY: Final = 30.0
+"""Seconds that a program may take until it answers."""
+GRACE: Final = 20.0
+"""Seconds that a program may take to stop before it is killed."""
+DRAIN: Final = 15.0
+"""Seconds that the Collector may take to pass on what it has."""
+POLL: Final = 0.1
+
+
+class Interrupted(SocketscopeError):  # noqa: N818 - a wish, not an error
+    """The demo was stopped before its users had begun."""
+
+
+class Programs(Protocol):
+    """Where the command lines come from; tests give others."""
+
+    def console(self, options: Options, directory: Path) -> Program:
+        """Give the console with the embedded backend."""
+        ...
+
+    def chat(self, options: Options) -> Program:
+        """Give the service that is watched."""
+        ...
+
+    def users(self, options: Options, ledger: Path) -> Program:
+        """Give those who talk to it, and write `ledger` when they are done."""
+        ...
+
+
+class Demo:
+    """The console, the Collector, the chat and its users.
+
+    `directory` takes logs and data. `stop` may be set at any time, from a signal handler: the users leave and the
+    demo ends in order. `on_ready` is called with the console's URL as soon as it answers.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        directory: Path,
+        environment: Mapping[str, str],
+        display: Display,
+        stop: Event,
+        on_ready: Callable[[str], None] = lambda _: None,
+        commands: Programs = programs,
+    ) -> None:
+        self._options = options
+        self._directory = directory
+        self._environment = programs.surroundings(environment)
+        self._display = display
+        self._stop = stop
+        self._on_ready = on_ready
+        self._commands = commands
+        self._console = Console(f"http://{HOST}:{options.port}")
+        self._collector = Collector(options.collector, options) if options.collector else None
+        self._running: dict[str, Process] = {}
+        self._notes: list[str] = []
+        self._started = 0.0
+        self._startup: float | None = None
+
+    def run(self) -> Summary:
+        """Run to the end; leave no process behind, whatever happens.
+
+        Raises `PortInUseError` before anything was started, `ProgramError` when a program fails, `Unreachable` when
+        the console does not answer at the end, `Interrupted` when stopped before the users had begun.
+        """
+        self._options.require_free_ports()
+        ledger = self._directory / "ledger.json"
+        try:
+            self._begin()
+            self._talk(ledger)
+            return self._end(ledger)
+        finally:
+            self._stop_all()
+
+    def _begin(self) -> None:
+        self._started = monotonic()
+        # All at once, since the time until the first number is theirs together: who needs another tries again.
+        console = self._start(self._commands.console(self._options, self._directory))
+        collector = self._start(self._collector.program(self._directory)) if self._collector else None
+        chat = self._start(self._commands.chat(self._options))
+        if not collector:
+            self._display.say(
+                "No Collector found (SOCKETSCOPE_OTELCOL, otelcol on the PATH, or one built by scripts/tools):"
+                " the chat sends straight to the embedded backend."
+            )
+        if collector and self._collector:
+            self._wait_ready(collector, self._collector.ready)
+        self._wait_ready(console, self._console.ready)
+        self._on_ready(self._console.url)
+        self._wait_ready(chat, self._chat_answers)
+
+    def _talk(self, ledger: Path) -> None:
+        users = self._start(self._commands.users(self._options, ledger))
+        told = False
+        next_look = 0.0
+        while users.code is None:
+            self._check_others(users)
+            if self._stop.is_set() and not told:
+                told = True
+                self._display.doing("stopping: the users take their leave")
+                users.signal_to_stop()
+                deadline = monotonic() + GRACE
+            if told and monotonic() > deadline:
+                raise users.failure(f"did not stop within {GRACE:.0f} s")
+            if monotonic() >= next_look:
+                self._look()
+                next_look = monotonic() + (0.2 if self._startup is None else 1.0)
+            if told:
+                users.wait(POLL)
+            else:
+                self._stop.wait(POLL)
+        if users.code or not ledger.is_file():
+            raise users.failure(f"ended with exit code {users.code}")
+        del self._running[users.name]
+
+    def _look(self) -> None:
+        try:
+            counts = self._console.metrics()
+        except Unreachable:
+            return  # it is watched as a process; a slow answer is no failure
+        if self._startup is None and counts.get("messages_received"):
+            self._startup = monotonic() - self._started
+        self._display.progress(counts)
+
+    def _end(self, ledger: Path) -> Summary:
+        self._display.doing("the chat sends its last telemetry")
+        self._finish("chat")
+        accepted = self._drain_collector()
+        self._display.doing("reading the console's numbers")
+        hours = max(24, int((monotonic() - self._started) // 3600) + 2)
+        measured = self._console.measured()
+        events = self._console.events(hours)
+        self._finish("console")
+        program = self._options.collector
+        return Summary(
+            ledger=json.loads(ledger.read_text(encoding="utf-8")),
+            measured=measured,
+            events=events,
+            collector={"version": version(program), "path": str(program)} if program else None,
+            collector_accepted=accepted.accepted if accepted else None,
+            startup_seconds=round(self._startup, 3) if self._startup else None,
+            seconds=monotonic() - self._started,
+            notes=tuple(self._notes),
+        )
+
+    def _drain_collector(self) -> Counts | None:
+        if not self._collector:
+            return None
+        self._display.doing("the Collector passes on what it has")
+        # Its queue is on disk: what is in it when the Collector stops stays there, so it is waited for here.
+        deadline = monotonic() + DRAIN
+        counts = self._collector.counts()
+        while (counts is None or not counts.drained) and monotonic() < deadline:
+            self._running["collector"].wait(POLL)
+            counts = self._collector.counts()
+        if counts is None or not counts.drained:
+            self._notes.append(f"The Collector had not passed on everything after {DRAIN:.0f} s: {counts}.")
+        self._finish("collector")
+        return counts
+
+    def _start(self, program: Program) -> Process:
+        process = Process(program, directory=self._directory, environment=self._environment)
+        self._running[process.name] = process
+        return process
+
+    def _wait_ready(self, process: Process, ready: Callable[[], bool]) -> None:
+        self._display.doing(f"starting: {process.name}")
+        deadline = monotonic() + READY
+        while not ready():
+            self._check_others(None)
+            if monotonic() > deadline:
+                raise process.failure(f"did not answer within {READY:.0f} s")
+            if self._stop.wait(POLL):
+                raise Interrupted("stopped before the users had begun")
+        # What answers may be another program that took the port in between.
+        self._check_others(None)
+        if self._stop.is_set():
+            raise Interrupted("stopped before the users had begun")
+
+    def _check_others(self, users: Process | None) -> None:
+        """Raise when a program that should run has ended."""
+        for process in self._running.values():
+            if process is not users and process.code is not None:
+                raise process.failure(f"ended on its own with exit code {process.code}")
+
+    def _chat_answers(self) -> bool:
+        try:
+            get(f"http://{HOST}:{self._options.chat_port}/")
+        except Unreachable:
+            return False
+        return True
+
+    def _finish(self, name: str) -> None:
+        process = self._running.pop(name)
+        process.stop(grace=GRACE)
+        if process.killed:
+            self._notes.append(f"{name} did not stop within {GRACE:.0f} s and was killed.")
+
+    def _stop_all(self) -> None:
+        """End what still runs: the last one started first; nobody waits for the numbers any more."""
+        for process in reversed(list(self._running.values())):
+            process.stop(grace=3)
+        self._running.clear()

@@ -1,0 +1,130 @@
+"""The end of a demo: the ledger beside what was measured, and whether they are equal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+from typing import Any, Final
+
+from rich.console import Console as Terminal
+from rich.table import Table
+
+from socketscope.demo.ledger import KEYS
+from socketscope.demo.stack.console import Column
+
+_PACKAGES: Final = (
+    "socketscope", "opentelemetry-sdk", "opentelemetry-exporter-otlp", "fastapi", "uvicorn", "websockets", "duckdb",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a demo found.
+
+    `ledger` is the users' account, `measured` the console's by its metrics, `events` by the connections' events.
+    `collector` and `collector_accepted` are None where there was none. `notes` tell what went on the way.
+    """
+
+    ledger: Column
+    measured: Column
+    events: Column
+    collector: Mapping[str, str] | None
+    collector_accepted: Mapping[str, int] | None
+    startup_seconds: float | None
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    def differences(self) -> tuple[str, ...]:
+        """Keys of the ledger with another value in `measured` or `events`, or with none.
+
+        What the ledger itself does not know (a peak that was not held to the end) can't differ.
+        """
+        return tuple(
+            key
+            for key in KEYS
+            if self.ledger[key] is not None
+            and (self.measured[key] != self.ledger[key] or self.events.get(key, self.ledger[key]) != self.ledger[key])
+        )
+
+    @property
+    def equal(self) -> bool:
+        """Every number that the ledger knows was measured."""
+        return not self.differences()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the summary as it is written to a file."""
+        return {
+            "ledger": self.ledger,
+            "measured": self.measured,
+            "events": self.events,
+            "collector": self.collector,
+            "collector_accepted": self.collector_accepted,
+            "startup_seconds": self.startup_seconds,
+            "seconds": round(self.seconds, 3),
+            "equal": self.equal,
+            "differences": list(self.differences()),
+            "notes": list(self.notes),
+            "versions": versions(),
+        }
+
+    def write(self, path: Path) -> None:
+        """Write `as_dict()` as JSON."""
+        path.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
+
+    def show(self, terminal: Terminal) -> None:
+        """Print the columns, differences marked."""
+        table = Table(title="The users' ledger, and what came back from the backend", title_justify="left")
+        table.add_column("")
+        for name in ("ledger", "measured", "events"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        different = self.differences()
+        for key in KEYS:
+            events = _cell(self.events[key]) if key in self.events else ""
+            row = (key.replace("_", " "), _cell(self.ledger[key]), _cell(self.measured[key]), events)
+            known = self.ledger[key] is not None
+            table.add_row(
+                *row,
+                "differs" if key in different else "equal" if known else "not held",
+                style="bold red" if key in different else None,
+            )
+        terminal.print(table)
+        for line in self._lines():
+            terminal.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _lines(self) -> list[str]:
+        lines = []
+        if self.collector and self.collector_accepted:
+            accepted = ", ".join(
+                f"{count:,} {name.replace('_', ' ')}" for name, count in self.collector_accepted.items()
+            )
+            lines.append(f"Through the Collector {self.collector['version']}: {accepted}.")
+        if self.startup_seconds is not None:
+            lines.append(
+                f"First number in the console after {self.startup_seconds:.1f} s; {self.seconds:.1f} s in all."
+            )
+        lines += self.notes
+        if self.equal:
+            lines.append("Equal.")
+        else:
+            lines.append("NOT equal: " + ", ".join(self.differences()) + ".")
+        return lines
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and the packages that matter here, as far as they are installed."""
+    found = {"python": python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _cell(value: int | None) -> str:
+    return "not available" if value is None else f"{value:,}"

@@ -1,0 +1,111 @@
+"""Both OTLP receivers as one thing to start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from socketscope.errors import ConfigurationError, PortInUseError
+from socketscope.store.receive_grpc import grpc_server
+from socketscope.store.receive_http import http_app
+
+if TYPE_CHECKING:
+    import grpc
+
+    from socketscope.store.store import Store
+
+GRPC_OPTION = "--otlp-grpc-port"
+HTTP_OPTION = "--otlp-http-port"
+GRACE_SECONDS = 10
+"""How long requests under way may take to finish when the receiver stops."""
+
+
+class Receiver:
+    """OTLP in, over gRPC and HTTP, into `store`. A port of 0 takes a free one, told by the attributes after `start`."""
+
+    def __init__(self, store: Store, host: str = "127.0.0.1", grpc_port: int = 4317, http_port: int = 4318) -> None:
+        self.host = host
+        self.grpc_port = grpc_port
+        self.http_port = http_port
+        self._store = store
+        self._grpc: grpc.Server | None = None
+        self._http: uvicorn.Server | None = None
+        self._http_task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises `PortInUseError` when a port is taken; nothing listens then."""
+        listener = _listen(self.host, self.http_port, HTTP_OPTION)
+        try:
+            server = grpc_server(self._store)
+            self.grpc_port = _bind(server, self.host, self.grpc_port)
+        except BaseException:
+            listener.close()
+            raise
+        self.http_port = listener.getsockname()[1]
+        self._grpc = server
+        server.start()
+        self._http = _Server(
+            uvicorn.Config(
+                http_app(self._store),
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+        self._http_task = asyncio.create_task(self._http.serve(sockets=[listener]), name="socketscope-otlp-http")
+
+    async def stop(self) -> None:
+        """Take no new requests, finish those under way (their rows are committed then). Idempotent."""
+        http, task, server = self._http, self._http_task, self._grpc
+        self._http = self._http_task = self._grpc = None
+        stopped = server.stop(GRACE_SECONDS) if server is not None else None
+        if http is not None and task is not None:
+            http.should_exit = True
+            await task
+        if stopped is not None:
+            await asyncio.to_thread(stopped.wait)
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the program, not to one of its listeners."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listen(host: str, port: int, option: str) -> socket.socket:
+    """Bind a socket; raises `PortInUseError`, or `ConfigurationError` for an address that this host lacks."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, OverflowError) as error:
+        raise ConfigurationError("host", host, f"an address of this machine ({error})") from error
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(host, port, option) from error
+        raise ConfigurationError(option, f"{host}:{port}", f"an address that can be bound ({error})") from error
+    return listener
+
+
+def _bind(server: grpc.Server, host: str, port: int) -> int:
+    """Bind gRPC's own socket. Tried with a plain socket first, whose error says what is wrong; gRPC's does not."""
+    if port:
+        _listen(host, port, GRPC_OPTION).close()
+    try:
+        return server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    except RuntimeError as error:
+        raise PortInUseError(host, port, GRPC_OPTION) from error

@@ -1,0 +1,62 @@
+import socket
+import subprocess
+import sys
+
+import pytest
+
+
+def serve(*options, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "socketscope", "serve", "--otlp-grpc-port=0", "--otlp-http-port=0", *map(str, options)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=cwd,
+    )
+
+
+@pytest.fixture
+def taken():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("option", ["--port", "--otlp-grpc-port", "--otlp-http-port"])
+def test_a_port_in_use_is_one_line_that_names_the_option(taken, option, tmp_path):
+    ran = serve("--port=0", f"{option}={taken}", "--memory", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        f"127.0.0.1:{taken} is in use by another program: stop it, or choose another port with {option}.\n"
+    )
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.1", "example.com", "::"])
+def test_an_address_that_others_can_reach_is_refused(host, tmp_path):
+    ran = serve(f"--host={host}", "--memory", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(f"--host={host!r} can't be used: expected 127.0.0.1, ::1 or localhost")
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    ran = serve("--port=0", "--data", tmp_path / "file" / "data", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("--data=")
+
+
+def test_data_and_memory_exclude_each_other(tmp_path):
+    ran = serve("--memory", "--data", tmp_path, cwd=tmp_path)
+    assert ran.returncode == 2
+    assert "either --data or --memory" in ran.stderr
+
+
+def test_mistakes_of_the_file_in_the_working_directory_are_all_named(tmp_path):
+    (tmp_path / "socketscope.yaml").write_text("console: {port: high, prot: 1}\nstores: {}\n")
+    ran = serve("--memory", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    complaints = ran.stderr.splitlines()
+    assert len(complaints) == 3
+    assert all(complaint.startswith("socketscope.yaml: ") for complaint in complaints)

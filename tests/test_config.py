@@ -1,0 +1,123 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from socketscope import config
+from socketscope.config import Settings, load
+from socketscope.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def empty_surroundings(monkeypatch, tmp_path):
+    for name in os.environ:
+        if name.startswith(config.PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text, name="socketscope.yaml"):
+    path = Path(name)
+    path.write_text(text)
+    return path
+
+
+def mistakes(**arguments):
+    try:
+        load(**arguments)
+    except ConfigurationError as error:
+        return [str(error)]
+    except ExceptionGroup as group:
+        return [str(error) for error in group.exceptions]
+    return []
+
+
+def test_without_anything_the_defaults_hold():
+    assert load() == Settings()
+
+
+def test_the_command_line_wins_over_the_environment_over_the_file(monkeypatch):
+    write("console: {port: 1, connections_maximum: 11}\notlp: {grpc_port: 1, http_port: 1}\n")
+    monkeypatch.setenv("SOCKETSCOPE_OTLP_GRPC_PORT", "2")
+    monkeypatch.setenv("SOCKETSCOPE_OTLP_HTTP_PORT", "2")
+    settings = load(options={"otlp": {"http_port": 3}})
+    assert settings.console.port == 1
+    assert settings.console.connections_maximum == 11
+    assert settings.otlp.grpc_port == 2
+    assert settings.otlp.http_port == 3
+
+
+def test_settings_made_directly_read_no_environment(monkeypatch):
+    monkeypatch.setenv("SOCKETSCOPE_CONSOLE_PORT", "1")
+    assert Settings().console.port == 8300
+
+
+def test_variables_of_the_instrumentation_are_not_settings_of_the_service(monkeypatch):
+    monkeypatch.setenv("SOCKETSCOPE_USER_KEY", "secret")
+    assert load() == Settings()
+
+
+def test_a_file_may_be_named_by_option_or_variable(monkeypatch):
+    named, other = write("console: {port: 1}", "named.yaml"), write("console: {port: 2}", "other.yaml")
+    assert load(named).console.port == 1
+    monkeypatch.setenv("SOCKETSCOPE_CONFIG", str(other))
+    assert load().console.port == 2
+    assert load(named).console.port == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "expected"),
+    [
+        ("console: {port: 70000}", "socketscope.yaml: console.port=70000", "less than or equal to 65535"),
+        ("console: {port: high}", "socketscope.yaml: console.port='high'", "a valid integer"),
+        ("console: {prot: 1}", "socketscope.yaml: console.prot=1", "one of host, port"),
+        ("consol: {port: 1}", "socketscope.yaml: consol=", "one of console, otlp, store"),
+        ("console: 8300", "socketscope.yaml: console=8300", "keys and values, of the keys host, port"),
+        ("console: {host: 0.0.0.0}", "socketscope.yaml: console.host='0.0.0.0'", "127.0.0.1"),
+        ("console: [", "configuration file='socketscope.yaml'", "YAML"),
+        ("- console", "configuration file='socketscope.yaml'", "the sections console, otlp, store"),
+        ("1: 2", "socketscope.yaml: 1=2", "one of console, otlp, store"),
+    ],
+)
+def test_a_mistake_in_the_file_names_file_key_and_what_was_expected(text, named, expected):
+    write(text)
+    (mistake,) = mistakes()
+    assert mistake.startswith(named)
+    assert expected in mistake
+
+
+def test_each_mistake_names_the_source_that_it_is_in(monkeypatch):
+    write("console: {port: low}\nstore: {memory: perhaps}")
+    monkeypatch.setenv("SOCKETSCOPE_CONSOLE_PORT", "high")
+    monkeypatch.setenv("SOCKETSCOPE_OTLP_BOGUS", "1")
+    found = mistakes(options={"otlp": {"grpc_port": -1}})
+    assert [mistake.partition("=")[0] for mistake in found] == [
+        "SOCKETSCOPE_CONSOLE_PORT",
+        "--otlp-grpc-port",
+        "SOCKETSCOPE_OTLP_BOGUS",
+        "socketscope.yaml: store.memory",
+    ]
+
+
+def test_a_named_file_that_is_not_there_is_a_mistake():
+    (mistake,) = mistakes(file=Path("nowhere.yaml"))
+    assert mistake.startswith("configuration file='nowhere.yaml'")
+
+
+def test_an_empty_file_says_nothing():
+    write("")
+    assert load() == Settings()
+
+
+def test_a_section_as_one_variable_that_is_no_mapping_is_a_mistake(monkeypatch):
+    monkeypatch.setenv("SOCKETSCOPE_CONSOLE", "8300")
+    (mistake,) = mistakes()
+    assert mistake.startswith("SOCKETSCOPE_")
+
+
+def test_the_store_is_a_file_in_the_data_directory_or_in_memory(monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    assert load().store.file == Path("/data/socketscope/socketscope.duckdb")
+    assert load(options={"store": {"data": Path("here")}}).store.file == Path("here/socketscope.duckdb")
+    assert load(options={"store": {"memory": True}}).store.file is None
