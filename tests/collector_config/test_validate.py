@@ -1,0 +1,65 @@
+"""The shipped configurations, by the word of the real Collector."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from socketscope.demo.stack.collector import VERSION, configurations, find, version
+
+FOLDER = Path(__file__).parents[2] / "collector-config"
+DESTINATIONS = sorted(path for path in FOLDER.glob("*.yaml") if path.stem not in ("base", "builder"))
+
+
+@pytest.fixture(scope="module")
+def otelcol():
+    found = find(os.environ)
+    if not found:
+        reason = "no Collector: set SOCKETSCOPE_OTELCOL or run scripts/tools otelcol"
+        assert os.environ.get("CI") != "true", reason
+        pytest.skip(reason)
+    return found
+
+
+def validate(otelcol, *paths):
+    arguments = [argument for path in paths for argument in ("--config", path)]
+    return subprocess.run([otelcol, "validate", *arguments], capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda path: path.stem)
+def test_the_collector_accepts_the_base_with_a_destination(otelcol, destination):
+    answer = validate(otelcol, FOLDER / "base.yaml", destination)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_the_collector_says_no_to_a_destination_that_is_spoilt(otelcol, tmp_path):
+    spoilt = tmp_path / "spoilt.yaml"
+    text = (FOLDER / "embedded.yaml").read_text(encoding="utf-8")
+    spoilt.write_text(text.replace("num_consumers:", "number_of_consumers:"), encoding="utf-8")
+    answer = validate(otelcol, FOLDER / "base.yaml", spoilt)
+    assert answer.returncode != 0
+    assert "number_of_consumers" in answer.stderr
+
+
+def test_the_collector_is_of_the_version_that_the_configurations_are_written_for(otelcol):
+    assert version(otelcol) == VERSION
+
+
+def test_the_demo_finds_the_configurations_of_this_repository():
+    assert configurations() == (FOLDER / "base.yaml", FOLDER / "embedded.yaml")
+
+
+def test_whoever_starts_the_collector_alone_gets_addresses_on_loopback_only():
+    listening = re.findall(r"\$\{env:(\w+):-([^}]*)\}", "".join(path.read_text("utf-8") for path in configurations()))
+    assert dict(listening) == {
+        "SOCKETSCOPE_COLLECTOR_GRPC": "127.0.0.1:4317",
+        "SOCKETSCOPE_COLLECTOR_HTTP": "127.0.0.1:4318",
+        "SOCKETSCOPE_COLLECTOR_MEMORY_MIB": "512",
+        "SOCKETSCOPE_COLLECTOR_HEALTH": "127.0.0.1:13133",
+        "SOCKETSCOPE_COLLECTOR_METRICS_HOST": "127.0.0.1",
+        "SOCKETSCOPE_COLLECTOR_METRICS_PORT": "8888",
+        "SOCKETSCOPE_COLLECTOR_QUEUE": "./queue",
+        "SOCKETSCOPE_STORE_ENDPOINT": "127.0.0.1:14317",
+    }

@@ -1,0 +1,104 @@
+"""The whole way: the real chat, the real Collector, the embedded backend, the console."""
+
+import socket
+
+from proxy import DropOne, KeepTheLast, PassOn, proxy
+
+from socketscope.demo.ledger import KEYS
+
+SMALL = ("--duration", "6", "--users", "20", "--messages", "200")
+
+
+def test_what_the_users_did_comes_back_through_the_collector_as_equal_numbers(demo, otelcol):
+    ended = demo(*SMALL)
+    assert ended.code == 0, ended.output
+    summary = ended.summary
+    assert tuple(summary["ledger"]) == KEYS
+    assert summary["measured"] == summary["ledger"]
+    assert summary["events"] == {key: summary["ledger"][key] for key in summary["events"]}
+    assert len(summary["events"]) == 9
+    assert min(summary["ledger"].values()) > 0
+    assert summary["ledger"]["peak_connections"] == 20
+    assert summary["equal"] is True
+    assert summary["collector"]["path"] == str(otelcol)
+    assert summary["collector_accepted"].keys() == {"metric_points", "spans", "log_records"}
+    accepted, connections = summary["collector_accepted"], summary["ledger"]["connections_accepted"]
+    assert accepted["spans"] >= 2 * connections, "a handshake and a segment for each"
+    assert accepted["log_records"] >= 2 * connections, "opened and closed for each"
+    assert accepted["metric_points"] > 0
+    assert summary["startup_seconds"] > 0
+
+
+def test_with_fastapis_own_telemetry_off_the_numbers_are_equal_as_well(demo, otelcol):
+    ended = demo(*SMALL, "--no-fastapi-telemetry")
+    assert ended.code == 0, ended.output
+    assert ended.summary["equal"] is True
+
+
+def test_where_there_is_no_collector_the_chat_sends_straight_to_the_backend_and_the_demo_says_so(demo, tmp_path):
+    ended = demo(*SMALL, PATH=str(tmp_path), SOCKETSCOPE_OTELCOL="", SOCKETSCOPE_TOOLS=str(tmp_path))
+    assert ended.code == 0, ended.output
+    assert "No Collector found" in ended.output
+    assert (ended.summary["collector"], ended.summary["collector_accepted"]) == (None, None)
+    assert ended.summary["equal"] is True
+
+
+def test_through_a_proxy_that_passes_all_on_the_numbers_are_equal(demo, otelcol, ports):
+    rule = PassOn()
+    with proxy(ports["otlp-grpc-port"], rule) as url:
+        ended = demo(*SMALL, "--otlp-endpoint", url)
+    assert ended.code == 0, ended.output
+    assert rule.passed > 0
+
+
+def test_one_lost_batch_of_logs_is_seen(demo, otelcol, ports):
+    rule = DropOne()
+    with proxy(ports["otlp-grpc-port"], rule) as url:
+        ended = demo(*SMALL, "--otlp-endpoint", url)
+    assert len(rule.dropped) == 1
+    assert ended.code == 3, ended.output
+    assert "differs" in ended.output
+    assert ended.summary["equal"] is False
+    assert ended.summary["events"]["connections_accepted"] < ended.summary["ledger"]["connections_accepted"]
+    assert ended.summary["measured"]["messages_received"] == ended.summary["ledger"]["messages_received"]
+
+
+def test_the_loss_of_the_last_metrics_is_seen(demo, otelcol, ports):
+    rule = KeepTheLast()
+    with proxy(ports["otlp-grpc-port"], rule) as url:
+        ended = demo(*SMALL, "--otlp-endpoint", url)
+    assert rule.kept
+    assert ended.code == 3, ended.output
+    assert "differs" in ended.output
+    assert "messages_received" in ended.summary["differences"]
+    assert ended.summary["measured"]["messages_received"] < ended.summary["ledger"]["messages_received"]
+    assert rule.largest == ended.summary["ledger"]["messages_received"], "the service did send them"
+
+
+def test_a_port_in_use_is_named_with_its_option(demo, ports):
+    with socket.create_server(("127.0.0.1", ports["chat-port"])):
+        ended = demo(*SMALL)
+    assert ended.code == 2
+    assert "--chat-port" in ended.output
+    assert not ended.summary
+
+
+def test_ctrl_c_lets_the_users_leave_and_compares_what_they_did_until_then(demo, otelcol, ports):
+    ended = demo("--users", "20", interrupt_at=r"[1-9]\d* messages received")
+    assert ended.code == 0, ended.output
+    assert ended.summary["equal"] is True
+    assert ended.summary["ledger"]["messages_received"] > 0
+    require_nobody_listens(ports)
+
+
+def test_ctrl_c_before_the_users_have_begun_leaves_nothing_running(demo, otelcol, ports):
+    ended = demo(interrupt_at="Console:")
+    assert ended.code == 130, ended.output
+    assert not ended.summary
+    require_nobody_listens(ports)
+
+
+def require_nobody_listens(ports):
+    for port in ports.values():
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0, f"{port} is still listened on"
