@@ -51,6 +51,10 @@ def demo(
     fastapi_telemetry: Annotated[
         bool, typer.Option(help="Leave FastAPI's own telemetry on in the chat, as it comes.")
     ] = True,
+    chat_python: Annotated[
+        Path | None,
+        typer.Option(help="Run the chat with the Python of another environment.", show_default="this one", exists=True),
+    ] = None,
 ) -> None:
     """Run a chat with simulated users, watch it in the console, and compare what came back with what they did.
 
@@ -76,6 +80,7 @@ def demo(
             collector=collector.find(os.environ),
             otlp_endpoint=otlp_endpoint,
             fastapi_telemetry=fastapi_telemetry,
+            chat_python=chat_python,
         )
         with tempfile.TemporaryDirectory(prefix="socketscope-demo-") as folder, Display(terminal) as display:
 

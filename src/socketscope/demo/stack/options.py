@@ -18,7 +18,8 @@ class Options:
     """Ports, size and length of a demo. Raises `ConfigurationError` for a value that can't be used.
 
     `duration` is in seconds; None goes on until the demo is stopped. `otlp_endpoint` is where the chat sends its
-    telemetry (OTLP over gRPC) in place of the Collector. `collector` is the Collector's program, None where none was
+    telemetry (OTLP over gRPC) in place of the Collector. `chat_python` is the Python of an environment in which the
+    chat runs. `collector` is the Collector's program, None where none was
     found.
     """
 
@@ -35,6 +36,7 @@ class Options:
     collector: Path | None = None
     otlp_endpoint: str | None = None
     fastapi_telemetry: bool = True
+    chat_python: Path | None = None
 
     def __post_init__(self) -> None:
         if self.duration is not None and not self.duration > 0:

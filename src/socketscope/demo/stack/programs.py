@@ -43,11 +43,12 @@ def chat(options: Options) -> Program:
     app = ["chat:app", "--app-dir", str(_DEMO)]
     if not options.fastapi_telemetry:
         app = ["socketscope.demo.chat_untraced:app"]
+    python = options.chat_python or Path(sys.executable)
     port = options.otlp_grpc_port if options.collector else options.store_grpc_port
     return Program(
         "chat",
         [
-            *(_installed("opentelemetry-instrument"), _installed("uvicorn"), *app),
+            *(_installed("opentelemetry-instrument", python), _installed("uvicorn", python), *app),
             *("--host", HOST, "--port", str(options.chat_port), "--log-level", "warning"),
         ],
         {
@@ -79,7 +80,7 @@ def users(options: Options, ledger: Path) -> Program:
     )
 
 
-def _installed(script: str) -> str:
-    """Find the script of this Python's environment, or the one on the PATH."""
-    beside = _BESIDE_PYTHON / script
+def _installed(script: str, python: Path) -> str:
+    """Find the script of a Python's environment, or the one on the PATH."""
+    beside = python.parent / script
     return str(beside) if beside.is_file() else shutil.which(script) or script
