@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from socketscope import monitoring
     from socketscope.instrumentation.current import current_connection
     from socketscope.instrumentation.instrumentor import instrument
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "current_connection", "instrument"]
+__all__ = ["__version__", "current_connection", "instrument", "monitoring"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,6 +21,8 @@ def __getattr__(name: str) -> Any:
         from socketscope.instrumentation.instrumentor import instrument
 
         return instrument
+    if name == "monitoring":
+        return import_module("socketscope.monitoring")
     if name == "current_connection":
         from socketscope.instrumentation.current import current_connection
 

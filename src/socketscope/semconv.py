@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from opentelemetry.semconv.schemas import Schemas
+
 SCOPE: Final = "socketscope"
 """Name of the instrumentation scope of everything that socketscope emits."""
 
-SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.38.0"
+SCHEMA_URL: Final = Schemas.V1_40_0.value
 """The version of OpenTelemetry's semantic conventions whose attribute names are used."""
 
 Kind = Literal["counter", "up-down counter", "gauge", "histogram"]
@@ -58,7 +60,8 @@ SERVER_PORT = Attribute("server.port", "The port that the server listens on.")
 CLOSE_CODE = Attribute("websocket.close.code", "Close code as the server saw it (RFC 6455, section 7.4).")
 CLOSE_INITIATOR = Attribute(
     "websocket.close.initiator",
-    "Who ended the connection; `network` is a lost link: no close frame was seen.",
+    "Who ended the connection; `network` is a lost link: no close frame was seen. ASGI does not tell who sent a frame "
+    "with 1002, 1007 or 1009 (taken for the server's) or 1012 (taken for a shutdown).",
     ("client", "server", "network", "shutdown"),
 )
 CLOSE_REASON = Attribute("websocket.close.reason", "Reason text of the close frame, at most 123 bytes (RFC 6455).")
@@ -80,7 +83,7 @@ CONNECTION_ID = Attribute("websocket.connection.id", "Random identifier of one c
 CHANNELS = Attribute("websocket.channels", "Every channel that the connection was in.")
 USER_HASH = Attribute("user.hash", "Keyed hash (HMAC-SHA-256, `SOCKETSCOPE_USER_KEY`) of the user's identifier.")
 USER_KEY_ID = Attribute(
-    "user.hash.key_id", "Fingerprint of the key of `user.hash`: hashes of different keys can't be compared."
+    "socketscope.user_key.id", "Fingerprint of the key of `user.hash`: hashes of different keys can't be compared."
 )
 USER_ID = Attribute("user.id", "The user's identifier, only with `SOCKETSCOPE_USER_ID=1`.")
 CLIENT_ADDRESS = Attribute("client.address", "Truncated: /24 for IPv4, /48 for IPv6.")
@@ -92,7 +95,7 @@ MESSAGES_RECEIVED = Attribute("websocket.connection.messages.received", "Message
 MESSAGES_SENT = Attribute("websocket.connection.messages.sent", "Messages sent since accept.")
 BYTES_RECEIVED = Attribute("websocket.connection.bytes.received", "Payload bytes received since accept.")
 BYTES_SENT = Attribute("websocket.connection.bytes.sent", "Payload bytes sent since accept.")
-ERRORS = Attribute("websocket.connection.errors", "Errors since accept.")
+ERRORS = Attribute("websocket.connection.errors", "Errors since accept, up to the end of the connection.")
 SEGMENT_MESSAGES_RECEIVED = Attribute("websocket.segment.messages.received", "Messages received in the segment.")
 SEGMENT_MESSAGES_SENT = Attribute("websocket.segment.messages.sent", "Messages sent in the segment.")
 SEGMENT_BYTES_RECEIVED = Attribute("websocket.segment.bytes.received", "Payload bytes received in the segment.")
@@ -242,8 +245,8 @@ CHANNEL_IO = Metric(
 OVERFLOW = Metric(
     "socketscope.overflow",
     "counter",
-    "{attribute_set}",
-    "Attribute sets that were folded into `_other` because a limit was reached.",
+    "{value}",
+    "Attribute values that were folded into `_other` because a limit was reached, each time that one was.",
 )
 DRIFT = Metric(
     "socketscope.drift",

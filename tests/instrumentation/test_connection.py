@@ -1,5 +1,6 @@
 """The state machine alone: messages and a clock in, transitions and counts out."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -105,22 +106,64 @@ def test_a_handler_that_raises_after_accept_ends_the_connection_as_failed() -> N
     assert (connection.code, connection.initiator, connection.error_type) == (1006, "server", "ValueError")
 
 
-def test_a_departure_that_the_handler_lets_through_is_no_error() -> None:
+def left() -> Connection:
     connection = accepted()
-    assert connection.finished(WebSocketDisconnect(), 3) is Transition.ENDED
+    connection.received(disconnect(), 2)
+    return connection
+
+
+def test_a_departure_that_the_handler_lets_through_is_no_error() -> None:
+    connection = left()
+    assert connection.is_departure(WebSocketDisconnect())
+    assert connection.finished(WebSocketDisconnect(), 3) is None
     assert connection.error_type == ""
+
+
+def test_while_the_client_is_there_the_departure_of_another_is_an_error() -> None:
+    connection = accepted()
+    assert not connection.is_departure(WebSocketDisconnect("of an upstream connection"))
+    assert connection.finished(WebSocketDisconnect(), 3) is Transition.ENDED
+    assert connection.error_type.endswith("WebSocketDisconnect")
+
+
+def test_a_handler_that_runs_out_of_time_has_failed() -> None:
+    connection = accepted()
+    error = TimeoutError()
+    error.__cause__ = asyncio.CancelledError()
+    assert not connection.is_departure(error)
+    assert connection.finished(error, 3) is Transition.ENDED
+    assert (connection.error_type, connection.initiator) == ("TimeoutError", "server")
+
+
+def test_a_message_that_the_server_objects_to_is_an_error_of_the_handler() -> None:
+    connection = accepted()
+    objection = TypeError("text must be str")
+    connection.send_failed({"type": "websocket.send", "text": 5}, objection)
+    assert not connection.link_failed
+    assert not connection.is_departure(objection)
+    assert connection.phase_of(objection) == "transmit"
+    connection.send_failed(ACCEPT, RuntimeError("accepted already"))
+    assert not connection.link_failed
+
+
+def test_what_receive_raises_is_an_error_of_receiving() -> None:
+    connection = accepted()
+    error = RuntimeError('Cannot call "receive" once a disconnect message has been received')
+    connection.receive_failed(error)
+    assert connection.phase_of(error) == "receive"
+    assert connection.phase_of(ValueError()) == "handle"
 
 
 def test_the_error_of_a_send_to_a_client_that_is_gone_is_a_departure_and_others_are_not() -> None:
     connection = accepted()
     gone = RuntimeError("Unexpected ASGI message 'websocket.send'")
-    connection.send_failed(gone)
+    connection.send_failed({"type": "websocket.send", "text": "x"}, gone)
     assert connection.is_departure(gone)
     assert not connection.is_departure(RuntimeError("another"))
 
 
 def test_an_error_in_the_clean_up_after_a_departure_is_an_error() -> None:
-    connection = accepted()
+    connection = left()
     error = KeyError("the clean-up of an application")
     error.__context__ = WebSocketDisconnect()
     assert not connection.is_departure(error)
@@ -129,16 +172,15 @@ def test_an_error_in_the_clean_up_after_a_departure_is_an_error() -> None:
 
 
 def test_a_group_is_a_departure_only_if_all_of_it_is() -> None:
-    connection = accepted()
+    connection = left()
     assert connection.is_departure(ExceptionGroup("all", [WebSocketDisconnect(), WebSocketDisconnect()]))
     assert not connection.is_departure(ExceptionGroup("one", [WebSocketDisconnect(), ValueError()]))
 
 
-def test_a_cancelled_handler_is_a_shutdown() -> None:
-    import asyncio
-
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), BaseExceptionGroup("tasks", [asyncio.CancelledError()])])
+def test_a_cancelled_handler_is_a_shutdown(error: BaseException) -> None:
     connection = accepted()
-    assert connection.finished(asyncio.CancelledError(), 3) is Transition.ENDED
+    assert connection.finished(error, 3) is Transition.ENDED
     assert (connection.initiator, connection.error_type) == ("shutdown", "")
 
 

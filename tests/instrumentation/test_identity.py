@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from socketscope.instrumentation.identity import Source, UserHash, truncated_address
@@ -48,7 +51,10 @@ def test_the_same_key_gives_the_same_hash_and_another_key_another() -> None:
 
 
 def test_without_a_key_every_process_has_its_own() -> None:
-    assert UserHash(b"").key_id != UserHash(b"").key_id
+    program = "from socketscope.instrumentation.identity import UserHash; print(UserHash(b'').key_id)"
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+    assert UserHash(b"").key_id == UserHash(b"").key_id != other
+    assert len(other) == 8
 
 
 @pytest.mark.parametrize(

@@ -308,7 +308,7 @@ async def test_user_and_channel_come_from_the_request() -> None:
         attributes = [event.log_record.attributes or {} for event in captured.events]
         assert {tuple(found["websocket.channels"]) for found in attributes} == {("a",), ("b",)}  # type: ignore[arg-type]
         assert len({found["user.hash"] for found in attributes}) == 1
-        assert len({found["user.hash.key_id"] for found in attributes}) == 1
+        assert len({found["socketscope.user_key.id"] for found in attributes}) == 1
         assert "zoe" not in str(attributes)
         assert attributes[0]["client.address"] == "192.0.2.0"
 
@@ -376,7 +376,8 @@ async def test_an_error_of_ours_never_reaches_the_application(caplog: pytest.Log
     def broken() -> int:
         raise RuntimeError("the clock stopped")
 
-    with capture(clock=Clock(wall=broken)) as captured:
+    with capture() as captured:
+        captured.telemetry.clock = Clock(wall=broken)
         async with AsgiClient(captured.watch(chat()), "/ws/a") as client:
             await client.accepted()
             await echo(client, "x")

@@ -13,7 +13,7 @@ def test_names_beyond_the_cap_become_other_and_keep_the_total() -> None:
 
 
 def test_cells_of_every_thread_are_summed() -> None:
-    accumulators = Accumulators()
+    accumulators = Accumulators(start_ns=0)
     where = accumulators.where("/ws", 80)
 
     def work() -> None:
@@ -34,13 +34,13 @@ def test_cells_of_every_thread_are_summed() -> None:
 
 
 def test_the_same_thread_gets_the_same_cells() -> None:
-    accumulators = Accumulators()
+    accumulators = Accumulators(start_ns=0)
     where = accumulators.where("/ws", 80)
     assert accumulators.traffic(where) is accumulators.traffic(where)
 
 
 def test_a_gauge_that_drifted_is_corrected_and_told() -> None:
-    accumulators = Accumulators()
+    accumulators = Accumulators(start_ns=0)
     accumulators.active[("/ws", 80)] = 5
     accumulators.correct_active(Counter({("/ws", 80): 3, ("/other", 80): 1}))
     assert accumulators.active == {("/ws", 80): 3, ("/other", 80): 1}
@@ -50,11 +50,21 @@ def test_a_gauge_that_drifted_is_corrected_and_told() -> None:
 
 
 def test_ten_thousand_channels_make_no_more_than_the_limit_and_other() -> None:
-    accumulators = Accumulators(channel_limit=100)
+    accumulators = Accumulators(start_ns=0, channel_limit=100)
     for number in range(10_000):
-        _, cells = accumulators.channel(f"room-{number}")
+        cells = accumulators.channel(f"room-{number}")
         cells.messages[0] += 1
     flows = [flow for flow in accumulators.channel_flows() if flow[1] == "receive"]
     assert len(flows) == 101
     assert sum(messages for _, _, messages, _ in flows) == 10_000
     assert accumulators.channel_cap.folded == 9_900
+
+
+def test_two_thousand_close_codes_make_a_bounded_number_of_attribute_sets() -> None:
+    accumulators = Accumulators(start_ns=0)
+    for code in (1000, 1001, *range(3000, 5000)):
+        accumulators.ended(("/ws", 80), code, "client", "", 1.0)
+    codes = {code for _, code, _, _ in accumulators.closed}
+    assert len(codes) == 2 + 20 + 1
+    assert sum(accumulators.closed.values()) == 2002
+    assert accumulators.code_cap.folded == 1980

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -36,15 +37,22 @@ def run(
 ) -> None:
     """Serve an application with uvicorn and watch its WebSockets; further options are uvicorn's."""
     environment = environment_for(app, service_name, os.environ)
-    where = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317")
-    print(f"socketscope: {environment['OTEL_SERVICE_NAME']} sends OTLP to {where} every second", flush=True)  # noqa: T201
+    typer.echo(f"socketscope: {destination(environment)}")
+    sys.stdout.flush()
     command = [_program("opentelemetry-instrument"), _program("uvicorn"), app, *context.args]
     os.execve(command[0], command, environment)  # noqa: S606  # uvicorn's own signals and exit status
 
 
-def environment_for(
-    app: str, service_name: str | None, environment: os._Environ[str] | dict[str, str]
-) -> dict[str, str]:
+def destination(environment: Mapping[str, str]) -> str:
+    """Say in one line where the telemetry goes, and how often."""
+    protocol = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    default = "http://localhost:4317" if protocol == "grpc" else "http://localhost:4318"
+    where = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", default)
+    seconds = float(environment["OTEL_METRIC_EXPORT_INTERVAL"]) / 1000
+    return f"{environment['OTEL_SERVICE_NAME']} sends OTLP ({protocol}) to {where} every {seconds:g} s"
+
+
+def environment_for(app: str, service_name: str | None, environment: Mapping[str, str]) -> dict[str, str]:
     """Give the environment in which the application runs: what is set already stays, the rest gets our defaults."""
     made = DEFAULTS | dict(environment)
     made["OTEL_SERVICE_NAME"] = service_name or environment.get("OTEL_SERVICE_NAME") or app.partition(":")[0]

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from socketscope.telemetry.histogram import duration_cell
-from socketscope.telemetry.record import ConnectionRecord
+from socketscope.telemetry.record import ConnectionRecord, error_type
 
 WAITED = 1_000_000
 """A send that took longer, in nanoseconds, had to wait for the client; without back-pressure it takes some 30 us."""
@@ -50,7 +50,7 @@ class Connection(ConnectionRecord):
     messages, legal or not, nothing is raised and every end is told once.
     """
 
-    __slots__ = ("_gone", "_handling_since", "ended_at", "outcome", "state")
+    __slots__ = ("_gone", "_handling_since", "_raised_in", "ended_at", "outcome", "state")
 
     def __init__(self, connection_id: str, started_at: int, started_wall: int) -> None:
         super().__init__(connection_id, started_at, started_wall)
@@ -59,6 +59,7 @@ class Connection(ConnectionRecord):
         self.ended_at = 0
         self._handling_since = 0
         self._gone: BaseException | None = None
+        self._raised_in: tuple[BaseException, str] | None = None
 
     def asks(self, now: int) -> None:
         """Note that the application calls `receive()`: whatever it was handling is done."""
@@ -134,9 +135,25 @@ class Connection(ConnectionRecord):
             return self._refused("denied", self.status or 403, now)
         return None
 
-    def send_failed(self, error: BaseException) -> None:
-        """Note that `send()` raised: the client is gone, and the application may or may not get to know how."""
-        self._gone = error
+    def send_failed(self, message: Mapping[str, Any], error: BaseException) -> None:
+        """Note that `send(message)` raised: the client is gone, or the server objects to the message.
+
+        Servers tell a client's departure by an `OSError` (uvicorn's `ClientDisconnected`) or, uvicorn's legacy
+        protocol, by a `RuntimeError`; anything else is about the message.
+        """
+        self._raised_in = (error, "transmit")
+        if isinstance(error, OSError | RuntimeError) and message["type"] in {"websocket.send", "websocket.close"}:
+            self._gone = error
+
+    def receive_failed(self, error: BaseException) -> None:
+        """Note that `receive()` raised."""
+        self._raised_in = (error, "receive")
+
+    def phase_of(self, error: BaseException) -> str:
+        """Give what the connection was doing when `error` was raised: `websocket.phase`."""
+        if self.state in {State.HANDSHAKE, State.REFUSED}:
+            return "handshake"
+        return self._raised_in[1] if self._raised_in is not None and self._raised_in[0] is error else "handle"
 
     @property
     def link_failed(self) -> bool:
@@ -150,8 +167,8 @@ class Connection(ConnectionRecord):
             return self._refused("failed", 500, now, error_type(error) if error else "")
         if self.state is not State.OPEN:
             return None
-        if error is not None and not isinstance(error, Exception | BaseExceptionGroup):
-            return self._end(ABNORMAL, "shutdown", "", now)  # cancelled: the server is going down
+        if error is not None and _is_cancellation(error):
+            return self._end(ABNORMAL, "shutdown", "", now)  # the server is going down
         if error is None or self.is_departure(error):
             return self._end(ABNORMAL, "network" if self._gone else "server", "", now)
         return self._end(ABNORMAL, "server", "", now, error_type(error))
@@ -160,10 +177,14 @@ class Connection(ConnectionRecord):
         """Whether `error` says no more than that the client is gone, or that the server cancelled the handler."""
         if isinstance(error, BaseExceptionGroup):
             return all(self.is_departure(member) for member in error.exceptions)
-        if not isinstance(error, Exception) or error is self._gone or type(error).__name__ in _DEPARTURES:
+        if not isinstance(error, Exception):
+            return True
+        if self.state is State.OPEN and self._gone is None:
+            return False  # the client is still there: whatever left is another's
+        if error is self._gone or type(error).__name__ in _DEPARTURES:
             return True
         # Only what was raised `from` a departure: an error in the clean-up after one has it as its context.
-        return error.__cause__ is not None and self.is_departure(error.__cause__)
+        return isinstance(error.__cause__, Exception) and self.is_departure(error.__cause__)
 
     def _accepted(self, message: Mapping[str, Any], now: int) -> Transition | None:
         if self.state is not State.HANDSHAKE:
@@ -216,16 +237,15 @@ class Connection(ConnectionRecord):
         return Transition.ENDED
 
 
-_DEPARTURES = frozenset({"WebSocketDisconnect", "ClientDisconnected", "ConnectionClosed", "ConnectionClosedOK",
-                         "ConnectionClosedError", "WebSocketDisconnectedError"})  # fmt: skip
-"""Exceptions of frameworks and servers that tell of a client's departure."""
+_DEPARTURES = frozenset({"WebSocketDisconnect", "ClientDisconnected", "ConnectionClosedOK", "ConnectionClosedError"})
+"""Exceptions by which frameworks and servers tell of a client's departure."""
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_cancellation(member) for member in error.exceptions)
+    return not isinstance(error, Exception)
 
 
 def _text_size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-
-def error_type(error: BaseException) -> str:
-    """Give the value of `error.type`: the class, with its module unless it is a builtin."""
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

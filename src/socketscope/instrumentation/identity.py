@@ -57,11 +57,17 @@ def header(scope: Mapping[str, Any], name: str) -> str | None:
     return None
 
 
+_RANDOM_KEY = secrets.token_bytes(32)
+
+
 class UserHash:
-    """Keyed hash of user identifiers: equal on every replica that has the key, worthless without it."""
+    """Keyed hash of user identifiers: equal on every replica that has the key, worthless without it.
+
+    An empty key stands for the random one of this process.
+    """
 
     def __init__(self, key: bytes) -> None:
-        self._key = key or secrets.token_bytes(32)
+        self._key = key or _RANDOM_KEY
         self.key_id = self(b"\0key")[:8]
         """Fingerprint of the key: hashes are comparable only where it is the same."""
 

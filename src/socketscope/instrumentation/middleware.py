@@ -12,7 +12,8 @@ from socketscope.instrumentation import current
 from socketscope.instrumentation.connection import State
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.reporter import Reporter, Watched
-from socketscope.telemetry.process import Telemetry, flush, process_telemetry
+from socketscope.telemetry.flush import flush_in_thread
+from socketscope.telemetry.process import Telemetry, process_telemetry
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -37,17 +38,29 @@ class WebSocketMiddleware:
     ) -> None:
         self.app = app
         self.reporter = reporter or Reporter(telemetry or process_telemetry(), options or Options())
+        self.flushed = False
+        """Whether the telemetry was flushed at the end of the lifespan."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application."""
         kind = scope["type"]
         if kind == "lifespan":
-            await self.app(scope, receive, _flush_before_the_end(send))
+            await self.app(scope, receive, self._flush_before_the_end(send))
         elif kind == "websocket" and SCOPE_KEY not in scope and (watched := self.reporter.begin(scope)) is not None:
             scope[SCOPE_KEY] = watched.id
             await self._watch(watched, scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def _flush_before_the_end(self, send: Send) -> Send:
+        async def wrapped(message: Message) -> None:
+            # uvicorn dies by the signal once this is sent: nothing that runs at exit would run.
+            if message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
+                await flush_in_thread()
+                self.flushed = True
+            await send(message)
+
+        return wrapped
 
     async def _watch(self, watched: Watched, scope: Scope, inner_receive: Receive, inner_send: Send) -> None:
         reporter = self.reporter
@@ -57,7 +70,11 @@ class WebSocketMiddleware:
         async def receive() -> Message:
             # Applications race this call and cancel it: nothing is kept across the await.
             watched.asks(now())
-            message = await inner_receive()
+            try:
+                message = await inner_receive()
+            except Exception as error:
+                watched.receive_failed(error)
+                raise
             if (transition := watched.received(message, now())) is not None:
                 reporter.changed(watched, transition)
             return message
@@ -67,7 +84,7 @@ class WebSocketMiddleware:
             try:
                 await inner_send(message)
             except Exception as error:
-                watched.send_failed(error)
+                watched.send_failed(message, error)
                 raise
             if (transition := watched.sent(message, started, now())) is not None:
                 reporter.changed(watched, transition)
@@ -76,23 +93,26 @@ class WebSocketMiddleware:
 
         token = otel_context.attach(watched.context)
         current.enter(reporter, watched)
-        error: BaseException | None = None
         try:
             await self.app(scope, receive, send)
-        except BaseException as raised:
-            error = raised
-            reporter.raised(watched, raised)
+        except BaseException as error:
+            reporter.raised(watched, error)
+            self._finish(watched, error, inner_receive)
             raise
+        else:
+            self._finish(watched, None, inner_receive)
         finally:
             segments.stop()
-            if watched.link_failed and watched.state is State.OPEN:
-                _read_departure(watched, inner_receive, now(), reporter)
-            if (transition := watched.finished(error, now())) is not None:
-                reporter.changed(watched, transition)
-            error = None  # a traceback that holds this frame must not be held by it
-            watched.scope = {}
             current.leave()
             otel_context.detach(token)
+
+    def _finish(self, watched: Watched, error: BaseException | None, receive: Receive) -> None:
+        now = self.reporter.telemetry.clock.monotonic()
+        if watched.link_failed and watched.state is State.OPEN:
+            _read_departure(watched, receive, now, self.reporter)
+        if (transition := watched.finished(error, now)) is not None:
+            self.reporter.changed(watched, transition)
+        watched.scope = {}
 
 
 FIRST_SEGMENT = 10.0
@@ -147,13 +167,3 @@ def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Repo
         else:
             step.close()
             return
-
-
-def _flush_before_the_end(send: Send) -> Send:
-    async def wrapped(message: Message) -> None:
-        # uvicorn dies by the signal once this is sent: nothing that runs at exit would run.
-        if message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
-            await asyncio.to_thread(flush)
-        await send(message)
-
-    return wrapped

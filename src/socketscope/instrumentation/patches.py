@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import functools
 import importlib.util
 import os
@@ -12,7 +12,7 @@ from typing import Any
 
 from socketscope.instrumentation.middleware import SCOPE_KEY, WebSocketMiddleware
 from socketscope.instrumentation.reporter import Reporter
-from socketscope.telemetry.process import flush
+from socketscope.telemetry.flush import flush_in_thread
 
 Undo = Callable[[], None]
 
@@ -28,7 +28,7 @@ def patch_uvicorn(reporter: Reporter) -> Undo | None:
 
     steps = [
         _replace(Config, "load", lambda original: _load(original, reporter)),
-        _replace(Server, "startup", lambda original: _startup(original, reporter.options.tcp_user_timeout)),
+        _replace(Server, "startup", lambda original: _startup(original, reporter)),
         _replace(Server, "shutdown", _shutdown),
     ]
 
@@ -47,11 +47,11 @@ def _load(original: Callable[..., None], reporter: Reporter) -> Callable[..., No
     return load
 
 
-def _startup(original: Callable[..., Any], timeout: float) -> Callable[..., Any]:
+def _startup(original: Callable[..., Any], reporter: Reporter) -> Callable[..., Any]:
     async def startup(server: Any, *args: Any, **kwargs: Any) -> None:
         await original(server, *args, **kwargs)
         for listening in getattr(server, "servers", ()):
-            limit_unacknowledged(listening.sockets, timeout)
+            limit_unacknowledged(listening.sockets, reporter.options.tcp_user_timeout)
 
     return startup
 
@@ -62,7 +62,8 @@ def _shutdown(original: Callable[..., Any]) -> Callable[..., Any]:
             await original(server, *args, **kwargs)
         finally:
             # Applications without a lifespan, or whose shutdown failed: at SIGTERM uvicorn runs no exit handlers.
-            await asyncio.to_thread(flush)
+            if not getattr(server.config.loaded_app, "flushed", False):
+                await flush_in_thread()
 
     return shutdown
 
@@ -77,8 +78,8 @@ def limit_unacknowledged(sockets: Iterable[Any], seconds: float) -> None:
         return
     for listening in sockets:
         if listening.family in {socket.AF_INET, socket.AF_INET6}:
-            # A duplicate: uvloop's stand-in for the socket has no setsockopt.
-            with socket.socket(fileno=os.dup(listening.fileno())) as duplicate:
+            # A duplicate: uvloop's stand-in for the socket has no setsockopt. A system that refuses keeps its limit.
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(listening.fileno())) as duplicate:
                 duplicate.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,13 +18,13 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span
 
 from socketscope import semconv
-from socketscope.instrumentation.connection import Connection, State, Transition, error_type
+from socketscope.instrumentation.connection import Connection, State, Transition
 from socketscope.instrumentation.identity import LONGEST, UserHash, header, truncated_address
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
-from socketscope.telemetry.events import Events
+from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
-from socketscope.telemetry.record import Segment, life_attributes
+from socketscope.telemetry.record import Segment, error_type, life_attributes
 from socketscope.telemetry.spans import Spans, enrich
 
 _log = logging.getLogger(__name__)
@@ -39,12 +40,16 @@ def _harmless(
         try:
             return method(reporter, *args, **kwargs)
         except Exception:  # noqa: BLE001  # whatever it is, the application goes on
-            if not reporter.failed:
-                reporter.failed = True
-                _log.exception("socketscope could not report a connection; further such errors are not logged")
+            reporter.failures += 1
+            if reporter.complaints.take():
+                _log.exception("socketscope could not report a connection (%d such errors so far)", reporter.failures)
             return None
 
     return functools.wraps(method)(guarded)
+
+
+def _native_span(scope: Mapping[str, Any]) -> Span | None:
+    return getattr(scope.get("fastapi.telemetry"), "span", None)
 
 
 class Watched(Connection):
@@ -69,14 +74,18 @@ class Reporter:
     """Reports the connections of one process to `telemetry` and to the OpenTelemetry API."""
 
     def __init__(self, telemetry: Telemetry, options: Options, *, providers: Mapping[str, Any] | None = None) -> None:
-        providers = providers or {}
         self.telemetry = telemetry
+        self.failures = 0
+        self.complaints = RateLimit(time.monotonic_ns, per_second=1 / 60, burst=1)
+        self.configure(options, providers or {})
+
+    def configure(self, options: Options, providers: Mapping[str, Any]) -> None:
+        """Report from now on with these options, to these providers or the global ones."""
         self.options = options
-        self.failed = False
         self._user_hash = UserHash(options.user_key)
         self._spans = Spans(providers.get("tracer_provider"))
         self._events = Events(
-            telemetry.clock.monotonic,
+            self.telemetry.clock.monotonic,
             user_key_id=self._user_hash.key_id,
             with_user_id=options.user_id,
             provider=providers.get("logger_provider"),
@@ -92,8 +101,11 @@ class Reporter:
         watched = Watched(scope, clock.monotonic(), clock.wall())
         agent = header(scope, "user-agent")
         watched.user_agent = agent[:LONGEST] if agent else None
-        watched.handshake_span = self._spans.handshake(scope.get("headers", ()), watched.started_wall)
-        watched.context = trace.set_span_in_context(watched.handshake_span)
+        if (native := _native_span(scope)) is not None:
+            self._step_under(watched, native)
+        else:
+            watched.handshake_span = self._spans.handshake(scope.get("headers", ()), watched.started_wall)
+            watched.context = trace.set_span_in_context(watched.handshake_span)
         return watched
 
     @_harmless
@@ -115,11 +127,10 @@ class Reporter:
         """Report an exception of the handler, unless it only says that the client is gone."""
         if watched.ignored or watched.is_departure(error):
             return
-        phase = "handshake" if watched.state in {State.HANDSHAKE, State.REFUSED} else "handle"
         if watched.state is State.HANDSHAKE:
             self._locate(watched, accepted=False)
         watched.errors += 1
-        self.telemetry.accumulators.error(watched.where, error_type(error), phase)
+        self.telemetry.accumulators.error(watched.where, error_type(error), watched.phase_of(error))
         self._events.error(watched.context, watched, error, wall=self.telemetry.clock.wall())
 
     @_harmless
@@ -143,7 +154,8 @@ class Reporter:
         channel = channel[:LONGEST]
         if watched.ignored or channel in watched.channels:
             return
-        name, traffic = self.telemetry.accumulators.channel(channel)
+        traffic = self.telemetry.accumulators.channel(channel)
+        name = traffic.name
         # Two names beyond the limit share `_other`; its messages are still counted once a connection.
         if name not in watched.channels.values():
             watched.channel_traffic = (*watched.channel_traffic, traffic)
@@ -158,8 +170,7 @@ class Reporter:
         if name is None:
             return
         if name not in watched.channels.values():
-            _, left = self.telemetry.accumulators.channel(name)
-            watched.channel_traffic = tuple(cells for cells in watched.channel_traffic if cells is not left)
+            watched.channel_traffic = tuple(cells for cells in watched.channel_traffic if cells.name != name)
         if watched.state is State.OPEN:
             self.telemetry.accumulators.subscribed(name, -1)
 
@@ -171,14 +182,13 @@ class Reporter:
         watched.route = watched.where[0]
         client = scope.get("client")
         watched.client_address = truncated_address(client[0] if client else None)
-        native = getattr(scope.get("fastapi.telemetry"), "span", None)
-        if native is not None and watched.server_span is None:
+        if watched.server_span is None and (native := _native_span(scope)) is not None:
             self._step_under(watched, native)
 
     def _step_under(self, watched: Watched, native: Span) -> None:
-        # FastAPI's own telemetry has a SERVER span open: a second one would count the request twice. The span of ours
-        # that was started at entry is never ended, so never exported; nothing was made under it, since FastAPI starts
-        # its span from the headers.
+        # FastAPI's own telemetry has a SERVER span open: a second one would count the request twice. Inside FastAPI it
+        # is there at entry. Outside, one of ours was started before that could be known: it is never ended, so never
+        # exported, and nothing was made under it, since FastAPI starts its span from the headers.
         watched.server_span = native
         watched.handshake_span = self._spans.handshake_under(native, watched.started_wall)
         watched.context = trace.set_span_in_context(watched.handshake_span)
@@ -199,7 +209,7 @@ class Reporter:
         self._count_handshake(watched, watched.accepted_at)
         self._spans.answered(watched.handshake_span, watched, outcome=watched.outcome, end_wall=watched.accepted_wall)
         if watched.server_span is not None:
-            enrich(watched.server_span, {"websocket.connection.id": watched.id})
+            enrich(watched.server_span, {semconv.CONNECTION_ID.name: watched.id})
         self._events.opened(watched.context, watched)
 
     def _refused(self, watched: Watched) -> None:

@@ -73,7 +73,7 @@ class Live:
     @contextlib.asynccontextmanager
     async def ticking(self) -> AsyncIterator[None]:
         """Tick as long as the context lasts."""
-        ticker = asyncio.create_task(self._tick_for_ever(), name="console-live-ticker")
+        ticker = asyncio.create_task(self._tick_for_ever(), name="socketscope-live-ticker")
         try:
             yield
         finally:

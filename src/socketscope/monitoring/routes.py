@@ -27,7 +27,7 @@ from socketscope.monitoring.live import Live
 from socketscope.monitoring.origin import is_same_origin
 from socketscope.monitoring.service import OwnService
 
-LONGEST_HOURS = 24.0
+LONGEST_HOURS = 8760.0
 
 
 def router(
@@ -48,7 +48,7 @@ def router(
     service = OwnService(reporter.telemetry, connections_maximum=connections_maximum)
 
     async def read() -> schemas.Metrics:
-        return service.metrics()
+        return await asyncio.to_thread(service.metrics)
 
     live = Live(read)
     routes = APIRouter(
@@ -58,25 +58,26 @@ def router(
         lifespan=_lifespan(reporter, service, live),
     )
 
+    # Plain functions: FastAPI runs them in a thread, away from the sockets' event loop.
     @routes.get("/metrics")
-    async def get_metrics() -> schemas.Metrics:
+    def get_metrics() -> schemas.Metrics:
         """Return all numbers of this process."""
         return service.metrics()
 
     @routes.get("/connections")
-    async def get_connections(
+    def get_connections(
         limit: Annotated[int, Query(ge=1, le=500)] = 50, offset: Annotated[int, Query(ge=0)] = 0
     ) -> schemas.Connections:
         """Return a page of the open connections, newest first."""
         return service.connections(limit, offset)
 
     @routes.get("/stats/{hours}")
-    async def get_stats(hours: Annotated[float, Path(gt=0, le=LONGEST_HOURS)]) -> schemas.Stats:
-        """Return statistics of the last `hours`; what is kept reaches back 24 h."""
+    def get_stats(hours: Annotated[float, Path(gt=0, le=LONGEST_HOURS)]) -> schemas.Stats:
+        """Return statistics of the last `hours`; what is kept reaches back 24 h, and beyond it `complete` is false."""
         return service.stats(hours)
 
     @routes.get("/health", responses={503: {"model": schemas.Health}})
-    async def get_health(response: Response) -> schemas.Health:
+    def get_health(response: Response) -> schemas.Health:
         """Tell whether the numbers can be trusted; 503 when not."""
         health = service.health()
         if health.reasons:

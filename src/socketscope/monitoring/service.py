@@ -22,13 +22,24 @@ class _Sample(NamedTuple):
     messages: int
 
 
+STATS_AGE = 10.0
+"""Seconds for which `metrics` uses the same peak, users and channels: they are counted over a whole day."""
+DRIFT_SECONDS = 300.0
+"""How long a drift of the gauge makes the service unhealthy."""
+
+
 class OwnService:
-    """Answers from the accumulators, the live table and the ring of closed connections of `telemetry`."""
+    """Answers from the accumulators, the live table and the ring of closed connections of `telemetry`.
+
+    Safe from any thread, and meant for one that is not the event loop's: a full ring takes tens of milliseconds.
+    """
 
     def __init__(self, telemetry: Telemetry, *, connections_maximum: int = 1000) -> None:
         self._telemetry = telemetry
         self._connections_maximum = connections_maximum
         self._samples: deque[_Sample] = deque(maxlen=11)
+        self._day: tuple[int, Stats] | None = None
+        self._drift = (telemetry.clock.monotonic(), telemetry.accumulators.drift)
 
     def metrics(self) -> Metrics:
         """Answer `GET /metrics`."""
@@ -44,7 +55,7 @@ class OwnService:
         live = telemetry.live.records()
         system = system_metrics()
         now = datetime.now(UTC)
-        stats = self.stats(DAY)
+        stats = self._stats_of_the_day()
         return Metrics(
             current_connections=len(live),
             connections_by_channel=_by_channel(live),
@@ -104,8 +115,6 @@ class OwnService:
         still_open = [record for record in live if record.accepted_wall >= since]
         everybody: list[ClosedConnection | ConnectionRecord] = [*closed, *live]
         users = {found.user_hash for found in everybody}
-        started = telemetry.accumulators.start_ns
-        known_since = max(started, ring.forgotten_wall) if ring is not None else now
         return Stats(
             hours=hours,
             total_connections=len(opened) + len(still_open),
@@ -121,13 +130,17 @@ class OwnService:
             messages_sent=sum(found.messages_sent for found in everybody),
             bytes_received=sum(found.bytes_received for found in everybody),
             bytes_sent=sum(found.bytes_sent for found in everybody),
-            complete=ring is not None and (ring.forgotten_wall < since or known_since == started),
+            complete=ring is not None and ring.complete_since <= max(since, telemetry.measured_since),
         )
 
     def health(self) -> Health:
         """Answer `GET /health`: unhealthy where the gauge of open connections had to be corrected."""
-        drift = self._telemetry.accumulators.drift
-        reasons = [f"the gauge of open connections was off by {drift} and was corrected"] if drift else []
+        now, drift = self._telemetry.clock.monotonic(), self._telemetry.accumulators.drift
+        seen_at, seen = self._drift
+        if drift == seen or now - seen_at > DRIFT_SECONDS * 1e9:
+            self._drift = (now, drift)
+        off = drift - seen
+        reasons = [f"the gauge of open connections was off by {off} and was corrected"] if off else []
         return Health(
             status="unhealthy" if reasons else "healthy",
             timestamp=datetime.now(UTC),
@@ -135,10 +148,17 @@ class OwnService:
             metrics=self.metrics(),
         )
 
+    def _stats_of_the_day(self) -> Stats:
+        now = self._telemetry.clock.monotonic()
+        if self._day is None or now - self._day[0] > STATS_AGE * 1e9:
+            self._day = (now, self.stats(DAY))
+        return self._day[1]
+
     def _rate(self) -> float | None:
-        if len(self._samples) < 2:
+        samples = list(self._samples)
+        if len(samples) < 2 or samples[-1].at == samples[0].at:
             return None
-        first, last = self._samples[0], self._samples[-1]
+        first, last = samples[0], samples[-1]
         return (last.messages - first.messages) / ((last.at - first.at) / 1e9)
 
 

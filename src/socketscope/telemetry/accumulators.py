@@ -7,7 +7,6 @@ since each cell only grows, so does the sum. What happens once a connection is c
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from threading import Lock, get_ident
@@ -29,6 +28,11 @@ Where = tuple[str, int | None]
 """Route and server port of a connection."""
 
 DIRECTIONS = ("receive", "transmit")
+
+PROTOCOL_CODES = frozenset(range(1000, 1016))
+"""Close codes of RFC 6455, 7.4.1, and of IANA's registry: a value of their own on metrics."""
+CODE_LIMIT = 20
+"""How many other close codes (3000 to 4999 are free to use, by clients too) have one; the rest is `_other`."""
 
 
 class Flow:
@@ -60,11 +64,15 @@ class Traffic:
 
 
 class ChannelTraffic:
-    """Messages and bytes of connections while they are in one channel, in one thread: `[receive, transmit]`."""
+    """Messages and bytes of connections while they are in one channel, in one thread: `[receive, transmit]`.
 
-    __slots__ = ("bytes", "messages")
+    `name` is the bounded one.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("bytes", "messages", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.messages = [0, 0]
         self.bytes = [0, 0]
 
@@ -72,20 +80,21 @@ class ChannelTraffic:
 class Accumulators:
     """All counts of a process since `start_ns` (wall clock, nanoseconds)."""
 
-    def __init__(self, *, channel_limit: int = 100, route_limit: int = 100) -> None:
-        self.start_ns = time.time_ns()
+    def __init__(self, *, start_ns: int, channel_limit: int = 100, route_limit: int = 100) -> None:
+        self.start_ns = start_ns
         self.channel_cap = Cap(channel_limit)
         self.route_cap = Cap(route_limit)
+        self.code_cap = Cap(CODE_LIMIT)
         self.lock = Lock()
         self._traffic: dict[tuple[int, Where], Traffic] = {}
         self._channels: dict[tuple[int, str], ChannelTraffic] = {}
         self.active: Counter[Where] = Counter()
         self.subscribers: Counter[str] = Counter()
         self.handshakes: Counter[tuple[Where, str, int]] = Counter()
-        self.closed: Counter[tuple[Where, int, str, str]] = Counter()
+        self.closed: Counter[tuple[Where, str, str, str]] = Counter()
         self.errors: Counter[tuple[Where, str, str]] = Counter()
         self._handshake_durations: dict[tuple[Where, str], Durations] = {}
-        self._connection_durations: dict[tuple[Where, int, str, str], Bounded] = {}
+        self._connection_durations: dict[tuple[Where, str, str, str], Bounded] = {}
         self.drift = 0
 
     def where(self, route: str, port: int | None) -> Where:
@@ -96,10 +105,10 @@ class Accumulators:
         """Give the cells of `where` for the calling thread."""
         return self._traffic.setdefault((get_ident(), where), Traffic())
 
-    def channel(self, name: str) -> tuple[str, ChannelTraffic]:
-        """Give the bounded name of a channel and its cells for the calling thread."""
+    def channel(self, name: str) -> ChannelTraffic:
+        """Give the cells of a channel for the calling thread, under its bounded name."""
         name = self.channel_cap.admit(name)
-        return name, self._channels.setdefault((get_ident(), name), ChannelTraffic())
+        return self._channels.setdefault((get_ident(), name), ChannelTraffic(name))
 
     def handshake(self, where: Where, outcome: str, status: int, nanoseconds: int) -> None:
         """Count a finished handshake."""
@@ -109,7 +118,8 @@ class Accumulators:
 
     def ended(self, where: Where, code: int, initiator: str, error: str, seconds: float) -> None:
         """Count the end of a connection; `error` is the exception's class or empty."""
-        key = (where, code, initiator, error)
+        bounded = str(code) if code in PROTOCOL_CODES else self.code_cap.admit(str(code))
+        key = (where, bounded, initiator, error)
         with self.lock:
             self.closed[key] += 1
             durations = self._connection_durations.setdefault(key, Bounded(semconv.CONNECTION_SECONDS))
@@ -209,10 +219,10 @@ def place(where: Where) -> Attributes:
     return attributes
 
 
-def close_attributes(where: Where, code: int, initiator: str, error: str) -> Attributes:
-    """Give the attributes of a closed connection."""
+def close_attributes(where: Where, code: str, initiator: str, error: str) -> Attributes:
+    """Give the attributes of a closed connection; `code` is a number or `_other`."""
     attributes = place(where)
-    attributes[semconv.CLOSE_CODE.name] = code
+    attributes[semconv.CLOSE_CODE.name] = int(code) if code.isdigit() else code
     attributes[semconv.CLOSE_INITIATOR.name] = initiator
     if error:
         attributes[semconv.ERROR_TYPE.name] = error

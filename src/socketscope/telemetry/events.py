@@ -9,7 +9,7 @@ from opentelemetry._logs import LoggerProvider, SeverityNumber, get_logger
 from opentelemetry.context import Context
 
 from socketscope import __version__, semconv
-from socketscope.telemetry.record import ConnectionRecord, identity_attributes, life_attributes
+from socketscope.telemetry.record import ConnectionRecord, error_type, identity_attributes, life_attributes
 
 
 class RateLimit:
@@ -68,7 +68,7 @@ class Events:
             self._suppressed += 1
             return
         attributes: dict[str, Any] = self._who(record) | {
-            semconv.ERROR_TYPE.name: type(exception).__qualname__,
+            semconv.ERROR_TYPE.name: error_type(exception),
             semconv.SUPPRESSED.name: self._suppressed,
         }
         self._suppressed = 0

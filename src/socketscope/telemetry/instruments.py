@@ -5,7 +5,6 @@ Histograms are not here: the API can only record them value by value (see `telem
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -89,7 +88,7 @@ def _errors(telemetry: Telemetry) -> Iterator[Observation]:
 
 
 def _oldest(telemetry: Telemetry, moment: str) -> Iterator[Observation]:
-    now = time.monotonic_ns()
+    now = telemetry.clock.monotonic()
     earliest: dict[Where, int] = {}
     for record in telemetry.live.records():
         at = getattr(record, moment)
@@ -131,7 +130,10 @@ def _channel_io(telemetry: Telemetry) -> Iterator[Observation]:
 
 def _overflow(telemetry: Telemetry) -> Iterator[Observation]:
     # Reported even at 0: one series that is always there keeps the exporter called, with or without connections.
-    yield Observation(telemetry.accumulators.channel_cap.folded + telemetry.accumulators.route_cap.folded)
+    accumulators = telemetry.accumulators
+    yield Observation(
+        sum(cap.folded for cap in (accumulators.channel_cap, accumulators.route_cap, accumulators.code_cap))
+    )
 
 
 def _drift(telemetry: Telemetry) -> Iterator[Observation]:

@@ -52,13 +52,13 @@ class ClosedConnection(NamedTuple):
 
 
 class ClosedRing:
-    """Connections that closed within `seconds`, at most `limit` of them; `forgotten_wall` tells what is missing."""
+    """Connections that closed within `seconds`, at most `limit` of them. It was made at `since_wall`."""
 
-    def __init__(self, *, seconds: float = 86_400, limit: int = 50_000) -> None:
+    def __init__(self, *, since_wall: int, seconds: float = 86_400, limit: int = 20_000) -> None:
         self._span_ns = int(seconds * 1e9)
         self._limit = limit
         self._ring: deque[ClosedConnection] = deque()
-        self.forgotten_wall = 0
+        self.complete_since = since_wall
         """Everything that closed after this moment (wall clock, nanoseconds) is still in the ring."""
 
     def add(self, record: ConnectionRecord, *, now_wall: int, duration: float) -> None:
@@ -79,8 +79,8 @@ class ClosedRing:
             )
         )
         while len(self._ring) > self._limit or self._ring[0].closed_wall < now_wall - self._span_ns:
-            self.forgotten_wall = self._ring.popleft().closed_wall
+            self.complete_since = self._ring.popleft().closed_wall
 
     def since(self, wall: int) -> list[ClosedConnection]:
-        """Give those that were open at `wall` or later; call on the thread that adds."""
-        return [closed for closed in self._ring if closed.closed_wall >= wall]
+        """Give those that were open at `wall` or later; safe from any thread."""
+        return [closed for closed in list(self._ring) if closed.closed_wall >= wall]

@@ -23,10 +23,14 @@ class Telemetry:
 
     def __init__(self, *, clock: Clock | None = None, channel_limit: int = 100, route_limit: int = 100) -> None:
         self.clock = clock or Clock()
-        self.accumulators = Accumulators(channel_limit=channel_limit, route_limit=route_limit)
+        self.accumulators = Accumulators(
+            start_ns=self.clock.wall(), channel_limit=channel_limit, route_limit=route_limit
+        )
         self.live = LiveTable()
         self.ring: ClosedRing | None = None
         self._on = False
+        self.measured_since = 0
+        """When measuring began (wall clock, nanoseconds)."""
         self._instrumented = False
         self._lock = Lock()
 
@@ -40,9 +44,11 @@ class Telemetry:
     def switch_on(self, *, keep_closed: bool = False, provider: metrics.MeterProvider | None = None) -> None:
         """Measure from now on; `keep_closed` keeps a bounded 24 h ring of closed connections as well."""
         with self._lock:
-            self._on = True
+            now = self.clock.wall()
+            if not self._on:
+                self._on, self.measured_since = True, now
             if keep_closed and self.ring is None:
-                self.ring = ClosedRing()
+                self.ring = ClosedRing(since_wall=now)
             if not self._instrumented:
                 self._instrumented = True
                 instruments.create(self, provider)
@@ -62,8 +68,8 @@ class Telemetry:
     def ended(self, record: ConnectionRecord, *, now_wall: int, duration: float) -> None:
         """Count a connection out; `duration` in seconds."""
         with self.accumulators.lock:
-            self.live.remove(record)
-            self.accumulators.active[record.where] -= 1
+            if self.live.remove(record):
+                self.accumulators.active[record.where] -= 1
         self.accumulators.ended(record.where, record.code or 0, record.initiator, record.error_type, duration)
         for channel in record.channels.values():
             self.accumulators.subscribed(channel, -1)
@@ -73,9 +79,11 @@ class Telemetry:
     def reset(self) -> None:
         """Begin at zero: in a forked child the parent's counts and connections are not its own."""
         before = self.accumulators
-        self.accumulators = Accumulators(channel_limit=before.channel_cap.limit, route_limit=before.route_cap.limit)
+        self.accumulators = Accumulators(
+            start_ns=self.clock.wall(), channel_limit=before.channel_cap.limit, route_limit=before.route_cap.limit
+        )
         self.live = LiveTable()
-        self.ring = ClosedRing() if self.ring is not None else None
+        self.ring = ClosedRing(since_wall=self.clock.wall()) if self.ring is not None else None
         self._lock = Lock()
 
 
@@ -92,14 +100,6 @@ def sdk_present() -> bool:
             _logs.get_logger_provider(),
         )
     )
-
-
-def flush(timeout: float = 5.0) -> None:
-    """Export what the SDK still holds, each signal within `timeout` seconds; blocks, does nothing without an SDK."""
-    for provider in (trace.get_tracer_provider(), _logs.get_logger_provider(), metrics.get_meter_provider()):
-        force_flush = getattr(provider, "force_flush", None)
-        if force_flush is not None:
-            force_flush(int(timeout * 1000))
 
 
 _process = Telemetry()

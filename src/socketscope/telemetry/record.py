@@ -102,6 +102,7 @@ class ConnectionRecord(Counts):
         self.channels: dict[str, str] = {}
         """Name of a channel -> its bounded name on metrics."""
         self.channel_traffic: tuple[ChannelTraffic, ...] = ()
+        """The cells of each bounded name, once."""
         # Before accept nothing is a message of a connection: what an application sends out of order goes nowhere.
         self.traffic = Traffic()
         self.errors = 0
@@ -115,6 +116,12 @@ class ConnectionRecord(Counts):
     def lost(self) -> bool:
         """Whether the link was lost: the end came with no close frame."""
         return self.initiator == "network"
+
+
+def error_type(error: BaseException) -> str:
+    """Give the value of `error.type`: the class, with its module unless it is a builtin."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def identity_attributes(record: ConnectionRecord) -> dict[str, str | int]:

@@ -10,7 +10,6 @@ import dataclasses
 import os
 import time
 from collections.abc import Mapping
-from threading import Lock
 from typing import Any
 
 from opentelemetry.sdk.metrics import Histogram as HistogramInstrument
@@ -88,13 +87,11 @@ class HistogramExporter(MetricExporter):
         preferred: Mapping[type, AggregationTemporality] = self._preferred_temporality or {}
         temporality = preferred.get(HistogramInstrument, AggregationTemporality.CUMULATIVE)
         self._appender = HistogramAppender(telemetry or process_telemetry(), temporality)
-        self._lock = Lock()
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
         """Export `metrics_data` with our histograms in it."""
-        with self._lock:
-            metrics_data = self._with_histograms(metrics_data)
-        return self._inner.export(metrics_data, timeout_millis, **kwargs)
+        # One call at a time: the SDK's reader holds a lock around it.
+        return self._inner.export(self._with_histograms(metrics_data), timeout_millis, **kwargs)
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Flush the inner exporter."""

@@ -1,0 +1,125 @@
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI, WebSocket
+from opentelemetry.sdk.metrics import MeterProvider
+
+import socketscope
+from socketscope.errors import ConfigurationError
+from socketscope.instrumentation import instrumentor
+from socketscope.instrumentation.middleware import WebSocketMiddleware
+from socketscope.instrumentation.options import Options
+from socketscope.testing import AsgiClient, Capture, capture
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def captured(monkeypatch: pytest.MonkeyPatch) -> Iterator[Capture]:
+    """A process of its own, as far as the instrumentor knows."""
+    with capture() as captured:
+        monkeypatch.setattr(instrumentor, "process_telemetry", lambda: captured.telemetry)
+        for name in ("reporter", "options"):
+            monkeypatch.setattr(instrumentor._Own, name, None)
+        monkeypatch.setattr(instrumentor._Own, "providers", {})
+        yield captured
+
+
+async def raw(scope: Any, receive: Any, send: Any) -> None:
+    await echo(WebSocket(scope, receive, send))
+
+
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text(await websocket.receive_text())
+    await websocket.receive()
+
+
+def fastapi() -> FastAPI:
+    app = FastAPI()
+    app.websocket("/ws")(echo)
+    return app
+
+
+async def echo_once(app: Any) -> None:
+    async with AsgiClient(app, "/ws") as client:
+        await client.accepted()
+        await client.send_text("x")
+        assert await client.receive_text() == "x"
+    assert client.error is None
+
+
+@pytest.mark.parametrize("make", [fastapi, lambda: raw], ids=["fastapi", "raw"])
+async def test_an_instrumented_application_is_watched_once_however_often(captured: Capture, make: Any) -> None:
+    app = make()
+    for _ in range(3):
+        app = socketscope.instrument(app, **captured.providers)
+    await echo_once(app)
+    assert captured.value("websocket.server.handshakes") == 1
+    assert captured.value("websocket.server.messages") == 2
+    assert captured.event_names() == ["websocket.connection.opened", "websocket.connection.closed"]
+
+
+def test_a_fastapi_application_stays_itself_and_another_is_wrapped(captured: Capture) -> None:
+    app = fastapi()
+    assert socketscope.instrument(app) is app
+    assert isinstance(socketscope.instrument(raw), WebSocketMiddleware)
+
+
+def test_what_is_no_application_is_named() -> None:
+    with pytest.raises(TypeError, match="takes an ASGI application, not str"):
+        socketscope.instrument("app:app")
+
+
+def test_options_of_code_go_before_the_environment_and_stand_everywhere(
+    captured: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOCKETSCOPE_SEGMENT", "60")
+    reporter = instrumentor.own_reporter()
+    assert reporter.options.segment == 60
+    options = Options(segment=30, channel_limit=5)
+    assert instrumentor.own_reporter(options) is reporter
+    assert reporter.options is options
+    assert instrumentor.own_reporter() is reporter
+    assert reporter.options is options
+    assert captured.telemetry.accumulators.channel_cap.limit == 5
+    with pytest.raises(ConfigurationError, match="the same options everywhere"):
+        instrumentor.own_reporter(Options(segment=40))
+
+
+def test_a_second_destination_is_refused(captured: Capture) -> None:
+    socketscope.instrument(raw, **captured.providers)
+    other = MeterProvider(shutdown_on_exit=False)
+    with pytest.raises(ConfigurationError, match="the same providers everywhere"):
+        socketscope.instrument(raw, meter_provider=other)
+
+
+async def test_the_instrumentor_patches_and_restores(captured: Capture) -> None:
+    load = uvicorn.Config.load
+    made = instrumentor.SocketscopeInstrumentor()
+    made.instrument(**captured.providers, skip_dep_check=True)
+    try:
+        config = uvicorn.Config(raw, log_config=None)
+        config.load()
+        assert isinstance(config.loaded_app, WebSocketMiddleware)
+        await echo_once(config.loaded_app)
+        assert captured.value("websocket.server.handshakes") == 1
+    finally:
+        made.uninstrument()
+    assert uvicorn.Config.load is load
+
+
+def test_a_setting_that_cant_be_used_is_said_and_the_application_goes_on(
+    captured: Capture, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SOCKETSCOPE_SEGMENT", "soon")
+    load = uvicorn.Config.load
+    made = instrumentor.SocketscopeInstrumentor()
+    with caplog.at_level(logging.ERROR):
+        made.instrument(skip_dep_check=True)
+    made.uninstrument()
+    assert uvicorn.Config.load is load
+    assert "SOCKETSCOPE_SEGMENT='soon'" in caplog.text
