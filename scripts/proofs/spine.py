@@ -131,7 +131,8 @@ def clean_install(folder: Path) -> dict[str, Any]:
 def main() -> None:
     """Prove the spine."""
     report = Report("spine")
-    SHOTS.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(SHOTS, ignore_errors=True)  # pictures of an earlier run prove nothing
+    SHOTS.mkdir(parents=True)
     folder = Path(tempfile.mkdtemp())
     try:
         found = demo(folder, "--fastapi-telemetry", shots=True)
@@ -147,6 +148,11 @@ def main() -> None:
             report,
             "opentelemetry-instrument, FastAPI's telemetry off",
             demo(folder, "--no-fastapi-telemetry"),
+        )
+        compare(
+            report,
+            "OTEL_METRICS_EXPORTER=otlp, as it comes",
+            demo(folder, "--metrics-exporter=otlp"),
         )
         compare(report, "a clean environment with pip install '.[otlp]'", clean_install(folder))
         passed, line = pytest_passes("tests/browser")

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console as Terminal
 
-from socketscope.demo.stack import collector
+from socketscope.demo.stack import collector, destinations
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options
 from socketscope.demo.stack.run import Demo, Interrupted
@@ -39,6 +39,10 @@ def demo(
     store_grpc_port: Annotated[int, typer.Option(help="The embedded backend's port for OTLP over gRPC.")] = 14317,
     store_http_port: Annotated[int, typer.Option(help="The embedded backend's port for OTLP over HTTP.")] = 14318,
     chat_port: Annotated[int, typer.Option(help="The chat's port.")] = 8000,
+    prometheus: Annotated[bool, typer.Option("--prometheus", help="Send to a Prometheus too.")] = False,
+    prometheus_port: Annotated[int, typer.Option(help="Prometheus' port.")] = 9090,
+    jaeger: Annotated[bool, typer.Option("--jaeger", help="Send to a Jaeger too.")] = False,
+    jaeger_port: Annotated[int, typer.Option(help="The port of Jaeger's page.")] = 16686,
     users: Annotated[int, typer.Option(help="Users connected at the same time.")] = 100,
     messages: Annotated[int, typer.Option(help="Messages that they say (each goes to a whole room).")] = 2500,
     seed: Annotated[int, typer.Option(help="The same seed gives the same users and messages.")] = 1,
@@ -55,6 +59,9 @@ def demo(
         Path | None,
         typer.Option(help="Run the chat with the Python of another environment.", show_default="this one", exists=True),
     ] = None,
+    metrics_exporter: Annotated[
+        str, typer.Option(help="The chat's OTEL_METRICS_EXPORTER; with `otlp` it sends no histograms of ours.")
+    ] = "socketscope",
 ) -> None:
     """Run a chat with simulated users, watch it in the console, and compare what came back with what they did.
 
@@ -74,13 +81,18 @@ def demo(
             store_grpc_port=store_grpc_port,
             store_http_port=store_http_port,
             chat_port=chat_port,
+            prometheus_port=prometheus_port,
+            jaeger_port=jaeger_port,
             users=users,
             messages=messages,
             seed=seed,
             collector=collector.find(os.environ),
+            prometheus=destinations.find("prometheus", os.environ) if prometheus else None,
+            jaeger=destinations.find("jaeger", os.environ) if jaeger else None,
             otlp_endpoint=otlp_endpoint,
             fastapi_telemetry=fastapi_telemetry,
             chat_python=chat_python,
+            metrics_exporter=metrics_exporter,
         )
         with tempfile.TemporaryDirectory(prefix="socketscope-demo-") as folder, Display(terminal) as display:
 

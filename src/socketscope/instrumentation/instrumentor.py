@@ -43,7 +43,7 @@ class SocketscopeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untype
             reporter = own_reporter(kwargs.pop("options", None), **kwargs)
         except ConfigurationError as error:
             # The service of whoever mistyped a setting starts all the same, and its other instrumentations too.
-            _log.error("socketscope is off: %s", error)  # noqa: TRY400  # the sentence says all, a traceback hides it
+            _log.error("socketscope is off: %s", error)  # the sentence says all, a traceback hides it
             return
         undo = (patches.patch_uvicorn(reporter), patches.patch_opentelemetry_asgi())
         self._undo = [step for step in undo if step is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,10 @@ from socketscope.errors import ConfigurationError
 VERSION: Final = "0.161.0"
 """Version that `scripts/tools` builds and that the configurations are checked with."""
 SIGNALS: Final = ("metric_points", "spans", "log_records")
-_SAMPLE = re.compile(r"^(\w+?)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
+_SAMPLE = re.compile(r"^(\w+?)(?:\{([^}]*)\})? (\S+)$", re.MULTILINE)
+_EXPORTER = re.compile(r'(?:^|,)exporter="([^"]*)"')
+EXPORTER: Final = "otlp_grpc/embedded"
+"""What sends to the embedded backend."""
 
 
 def find(environment: Mapping[str, str]) -> Path | None:
@@ -52,18 +55,23 @@ def version(program: Path) -> str:
     return found.group() if found else "unknown"
 
 
-def configurations() -> tuple[Path, Path]:
-    """Find the base configuration and the one for the embedded backend; the Collector merges them."""
+def configuration(name: str) -> Path:
+    """Find a file of collector-config/, which is in the repository or in the wheel."""
     here = Path(__file__).resolve()
     folder = here.parents[1] / "collector_config"
     if not folder.is_dir():  # not from a wheel: the folder in the repository
         folder = here.parents[4] / "collector-config"
-    return folder / "base.yaml", folder / "embedded.yaml"
+    return folder / f"{name}.yaml"
+
+
+def configurations(*destinations: str) -> tuple[Path, ...]:
+    """Find what the Collector merges: the base, the embedded backend's, and those of other `destinations`."""
+    return tuple(configuration(name) for name in ("base", "embedded", *destinations))
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Items of each of `SIGNALS`, by the Collector's own metrics."""
+    """Items of each of `SIGNALS`, by the Collector's own metrics: taken in, and sent to the embedded backend."""
 
     accepted: Mapping[str, int]
     sent: Mapping[str, int]
@@ -76,21 +84,33 @@ class Counts:
 
 
 class Collector:
-    """The Collector of one demo, with ports of its own for its health and its metrics."""
+    """The Collector of one demo, with ports of its own for its health and its metrics.
 
-    def __init__(self, program: Path, options: Options) -> None:
+    `destinations` are files of collector-config/ besides the embedded backend's, with the `variables` that they need.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        options: Options,
+        destinations: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self._program = program
         self._options = options
+        self._configurations = configurations(*destinations)
+        self._variables = variables or {}
         self._health_port = free_port()
         self._metrics_port = free_port()
 
     def program(self, directory: Path) -> Program:
         """Say what to start; its queue is kept below `directory`."""
-        base, embedded = configurations()
+        arguments = [argument for path in self._configurations for argument in ("--config", str(path))]
         return Program(
             "collector",
-            [str(self._program), "--config", str(base), "--config", str(embedded)],
+            [str(self._program), *arguments],
             {
+                **self._variables,
                 "SOCKETSCOPE_COLLECTOR_GRPC": f"{HOST}:{self._options.otlp_grpc_port}",
                 "SOCKETSCOPE_COLLECTOR_HTTP": f"{HOST}:{self._options.otlp_http_port}",
                 "SOCKETSCOPE_COLLECTOR_HEALTH": f"{HOST}:{self._health_port}",
@@ -118,10 +138,15 @@ class Collector:
 
 
 def read_counts(text: str) -> Counts:
-    """Read the Collector's own metrics (Prometheus text), each summed over its labels."""
+    """Read the Collector's own metrics (Prometheus text), each summed over its labels.
+
+    Of what it sends, that to the embedded backend counts: other destinations get other signals, at their own pace.
+    """
     totals: dict[str, float] = {}
-    for name, value in _SAMPLE.findall(text):
-        totals[name] = totals.get(name, 0.0) + float(value)
+    for name, labels, value in _SAMPLE.findall(text):
+        exporter = _EXPORTER.search(labels)
+        if exporter is None or exporter.group(1) == EXPORTER:
+            totals[name] = totals.get(name, 0.0) + float(value)
 
     def total(name: str) -> int:
         # The suffix depends on the version's naming of counters.

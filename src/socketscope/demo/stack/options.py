@@ -19,8 +19,8 @@ class Options:
 
     `duration` is in seconds; None goes on until the demo is stopped. `otlp_endpoint` is where the chat sends its
     telemetry (OTLP over gRPC) in place of the Collector. `chat_python` is the Python of an environment in which the
-    chat runs. `collector` is the Collector's program, None where none was
-    found.
+    chat runs. `metrics_exporter` is its `OTEL_METRICS_EXPORTER`. `collector` is the Collector's program, None where none was found; `prometheus` and `jaeger` are those of
+    further destinations, None where they are not wanted.
     """
 
     duration: float | None = None
@@ -30,13 +30,18 @@ class Options:
     store_grpc_port: int = 14317
     store_http_port: int = 14318
     chat_port: int = 8000
+    prometheus_port: int = 9090
+    jaeger_port: int = 16686
     users: int = 100
     messages: int = 2500
     seed: int = 1
     collector: Path | None = None
+    prometheus: Path | None = None
+    jaeger: Path | None = None
     otlp_endpoint: str | None = None
     fastapi_telemetry: bool = True
     chat_python: Path | None = None
+    metrics_exporter: str = "socketscope"
 
     def __post_init__(self) -> None:
         if self.duration is not None and not self.duration > 0:
@@ -45,6 +50,10 @@ class Options:
             raise ConfigurationError("--users", self.users, "3 or more, so that one sees the other leave")
         if self.messages < 1:
             raise ConfigurationError("--messages", self.messages, "1 or more")
+        if (self.prometheus or self.jaeger) and not self.collector:
+            raise ConfigurationError(
+                "SOCKETSCOPE_OTELCOL", None, "the Collector, which Prometheus and Jaeger get their data from"
+            )
         options: dict[int, str] = {}
         for option, port in self.ports().items():
             if not 0 < port < 65536:
@@ -63,6 +72,10 @@ class Options:
         }
         if self.collector:
             own |= {"--otlp-grpc-port": self.otlp_grpc_port, "--otlp-http-port": self.otlp_http_port}
+        if self.prometheus:
+            own["--prometheus-port"] = self.prometheus_port
+        if self.jaeger:
+            own["--jaeger-port"] = self.jaeger_port
         return own
 
     def require_free_ports(self) -> None:

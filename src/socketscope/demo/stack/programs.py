@@ -56,7 +56,7 @@ def chat(options: Options) -> Program:
             "OTEL_EXPORTER_OTLP_ENDPOINT": options.otlp_endpoint or f"http://{HOST}:{port}",
             "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
             "OTEL_EXPORTER_OTLP_TIMEOUT": "3",
-            "OTEL_METRICS_EXPORTER": "socketscope",
+            "OTEL_METRICS_EXPORTER": options.metrics_exporter,
             "OTEL_METRIC_EXPORT_INTERVAL": "1000",
             "OTEL_BSP_SCHEDULE_DELAY": "1000",
             "OTEL_BLRP_SCHEDULE_DELAY": "1000",

@@ -9,7 +9,7 @@ from threading import Event
 from time import monotonic
 from typing import Final, Protocol
 
-from socketscope.demo.stack import programs
+from socketscope.demo.stack import destinations, programs
 from socketscope.demo.stack.collector import Collector, Counts, version
 from socketscope.demo.stack.console import Console
 from socketscope.demo.stack.display import Display
@@ -49,7 +49,7 @@ class Programs(Protocol):
 
 
 class Demo:
-    """The console, the Collector, the chat and its users.
+    """The console, the Collector with whatever else it sends to, the chat and its users.
 
     `directory` takes logs and data. `stop` may be set at any time, from a signal handler: the users leave and the
     demo ends in order. `on_ready` is called with the console's URL as soon as it answers.
@@ -74,7 +74,8 @@ class Demo:
         self._on_ready = on_ready
         self._commands = commands
         self._console = Console(f"http://{HOST}:{options.port}")
-        self._collector = Collector(options.collector, options) if options.collector else None
+        self._destinations = destinations.chosen(options)
+        self._collector = self._make_collector(options.collector) if options.collector else None
         self._running: dict[str, Process] = {}
         self._notes: list[str] = []
         self._started = 0.0
@@ -99,6 +100,7 @@ class Demo:
         self._started = monotonic()
         # All at once, since the time until the first number is theirs together: who needs another tries again.
         console = self._start(self._commands.console(self._options, self._directory))
+        others = [(self._start(other.program(self._directory)), other) for other in self._destinations]
         collector = self._start(self._collector.program(self._directory)) if self._collector else None
         chat = self._start(self._commands.chat(self._options))
         if not collector:
@@ -106,11 +108,19 @@ class Demo:
                 "No Collector found (SOCKETSCOPE_OTELCOL, otelcol on the PATH, or one built by scripts/tools):"
                 " the chat sends straight to the embedded backend."
             )
+        for process, other in others:
+            self._wait_ready(process, other.ready)
         if collector and self._collector:
             self._wait_ready(collector, self._collector.ready)
         self._wait_ready(console, self._console.ready)
         self._on_ready(self._console.url)
+        for other in self._destinations:
+            self._display.say(f"{other.name.capitalize()}: {other.url}")
         self._wait_ready(chat, self._chat_answers)
+
+    def _make_collector(self, program: Path) -> Collector:
+        variables = {name: value for other in self._destinations for name, value in other.variables().items()}
+        return Collector(program, self._options, [other.name for other in self._destinations], variables)
 
     def _talk(self, ledger: Path) -> None:
         users = self._start(self._commands.users(self._options, ledger))
