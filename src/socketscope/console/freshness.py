@@ -107,7 +107,7 @@ class Freshness:
         return [Report(sample.labels[INSTANCE], sample.value, sample.measured_at) for sample in samples]
 
     async def _observe(self, at: float) -> None:
-        if self._given or abs(at - self._observed_at) < self._observe_after:
+        if self._given or at - self._observed_at < self._observe_after:  # nor at a moment of the past
             return
         query = Query(semconv.ACTIVE_CONNECTIONS.name, over_time="last", window=1.0, by=(INSTANCE,))
         lines = await self._metrics.range(query, start=at - _OBSERVED, end=at, step=1.0)

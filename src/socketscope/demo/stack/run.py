@@ -114,13 +114,21 @@ class Demo:
             self._wait_ready(collector, self._collector.ready)
         self._wait_ready(console, self._console.ready)
         self._on_ready(self._console.url)
-        for other in self._destinations:
-            self._display.say(f"{other.name.capitalize()}: {other.url}")
+        if self._destinations:
+            self._say_where()
         self._wait_ready(chat, self._chat_answers)
 
     def _make_collector(self, program: Path) -> Collector:
         variables = {name: value for other in self._destinations for name, value in other.variables().items()}
         return Collector(program, self._options, [other.name for other in self._destinations], variables)
+
+    def _say_where(self) -> None:
+        for other in self._destinations:
+            self._display.say(f"{other.name.capitalize()}: {other.url}")
+        options = self._options
+        self._display.say(f"Collector: OTLP on {HOST}:{options.otlp_grpc_port} (gRPC), {options.otlp_http_port} (HTTP)")
+        self._display.say(f"Embedded backend: OTLP on {HOST}:{options.store_grpc_port}, {options.store_http_port}")
+        self._display.say(f"Chat: ws://{HOST}:{options.chat_port}/ws/ROOM?user=NAME")
 
     def _talk(self, ledger: Path) -> None:
         users = self._start(self._commands.users(self._options, ledger))
