@@ -10,6 +10,7 @@
         * StoreFullError (more waits to be written than may: `pending_rows`, `retry_after`)
     * QueryError (a query that the model or the backend does not allow)
     * BackendError (a backend that could not be asked)
+        * BackendStatusError (it answered with an error: `status`, `detail`)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 __all__ = [
     "BackendError",
+    "BackendStatusError",
     "ConfigurationError",
     "MissingExtraError",
     "PortInUseError",
@@ -100,3 +102,12 @@ class QueryError(SocketscopeError):
 
 class BackendError(SocketscopeError):
     """A backend could not be asked or gave an answer that can't be read."""
+
+
+class BackendStatusError(BackendError):
+    """A backend answered a request with an error; `detail` is what it said of it, at most a few hundred characters."""
+
+    def __init__(self, backend: str, url: str, status: int, detail: str) -> None:
+        super().__init__(f"{backend} answered {url} with {status}: {detail or 'no reason given'}")
+        self.status = status
+        self.detail = detail

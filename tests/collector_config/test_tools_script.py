@@ -30,7 +30,7 @@ def test_without_go_it_says_what_to_do_and_leaves_nothing_behind(tmp_path):
     assert not (tmp_path / "tools").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["gcc"]])
+@pytest.mark.parametrize("arguments", [["gcc"], ["gcc", "otelcol"]])
 def test_it_says_which_tools_there_are(arguments):
     answer = tools(*arguments)
     assert answer.returncode == 2

@@ -6,11 +6,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+from prometheus_process import required_prometheus
 from socketscope.demo.stack.collector import VERSION, configurations, find, version
 
 FOLDER = Path(__file__).parents[2] / "collector-config"
-DESTINATIONS = sorted(path for path in FOLDER.glob("*.yaml") if path.stem not in ("base", "builder"))
+DESTINATIONS = sorted(
+    path for path in FOLDER.glob("*.yaml") if path.stem not in ("base", "builder", "prometheus-server")
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +36,31 @@ def validate(otelcol, *paths):
 def test_the_collector_accepts_the_base_with_a_destination(otelcol, destination):
     answer = validate(otelcol, FOLDER / "base.yaml", destination)
     assert answer.returncode == 0, answer.stderr
+
+
+def test_all_destinations_together_are_their_union(otelcol):
+    answer = validate(otelcol, FOLDER / "base.yaml", *DESTINATIONS)
+    assert answer.returncode == 0, answer.stderr
+    pipelines = [yaml.safe_load(path.read_text("utf-8"))["service"]["pipelines"] for path in DESTINATIONS]
+    names = [name for one in pipelines for name in one]
+    assert len(set(names)) == len(names), "one file's pipeline would replace another's"
+    assert all("extensions" not in yaml.safe_load(path.read_text("utf-8"))["service"] for path in DESTINATIONS)
+
+
+def test_prometheus_own_configuration_is_valid():
+    promtool = required_prometheus().parent / "promtool"
+    answer = subprocess.run(
+        [promtool, "check", "config", FOLDER / "prometheus-server.yaml"], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_what_prometheus_gets_after_an_outage_it_takes_in_order_or_late():
+    exporter = yaml.safe_load((FOLDER / "prometheus.yaml").read_text("utf-8"))["exporters"]["otlp_http/prometheus"]
+    server = yaml.safe_load((FOLDER / "prometheus-server.yaml").read_text("utf-8"))
+    assert (exporter["sending_queue"]["storage"], exporter["sending_queue"]["num_consumers"]) == ("file_storage", 1)
+    assert server["storage"]["tsdb"]["out_of_order_time_window"] == "30m"
+    assert "service.instance.id" in server["otlp"]["promote_resource_attributes"]
 
 
 def test_the_collector_says_no_to_a_destination_that_is_spoilt(otelcol, tmp_path):
@@ -62,4 +91,5 @@ def test_whoever_starts_the_collector_alone_gets_addresses_on_loopback_only():
         "SOCKETSCOPE_COLLECTOR_METRICS_PORT": "8888",
         "SOCKETSCOPE_COLLECTOR_QUEUE": "./queue",
         "SOCKETSCOPE_STORE_ENDPOINT": "127.0.0.1:14317",
+        "SOCKETSCOPE_OTLP_TOKEN": "none",
     }

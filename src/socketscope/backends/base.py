@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from socketscope.query.model import Query, Ratio
 
@@ -86,6 +86,50 @@ class ConnectionSummary:
     complete: bool
 
 
+SpanKind = Literal["internal", "server", "client", "producer", "consumer", "unspecified"]
+SpanStatus = Literal["unset", "ok", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanLink:
+    """What a span refers to beside its parent."""
+
+    trace_id: str
+    span_id: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSpan:
+    """A finished span of `service`; ids are lower-case hexadecimal."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    name: str
+    kind: SpanKind
+    service: str
+    start: float
+    end: float
+    status: SpanStatus = "unset"
+    status_message: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    links: Sequence[SpanLink] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What a connection left in traces so far, by start: its own spans and all that descend from them.
+
+    `closed`: the span of its last segment is among them. While a connection is open it is not, nor when it was lost
+    on its way here.
+    """
+
+    connection_id: str
+    spans: Sequence[TraceSpan]
+    closed: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a backend can answer: `metrics` (numbers), `connections` (lists, distinct users), `traces`."""
@@ -93,7 +137,7 @@ class Capabilities:
     metrics: bool = False
     connections: bool = False
     traces: bool = False
-    notes: Sequence[str] = field(default_factory=tuple)
+    notes: tuple[str, ...] = ()
 
 
 class Metrics(Protocol):
@@ -133,4 +177,23 @@ class Connections(Protocol):
 
     async def summary(self, *, since: float, until: float) -> ConnectionSummary:
         """All connections with an event in `[since, until]`."""
+        ...
+
+
+class Traces(Protocol):
+    """Timelines of connections. Raises `BackendError` when the backend can't be asked."""
+
+    capabilities: Capabilities
+
+    async def timeline(
+        self, connection_id: str, *, since: float, until: float, service: str | None = None
+    ) -> Timeline | None:
+        """Find the spans of a connection that was active in `[since, until]`; None: there are none.
+
+        Raises `QueryError` for what can't be a connection's id. `service` narrows the search where it is known.
+        """
+        ...
+
+    def link(self, trace_id: str) -> str | None:
+        """Give the address of a page that shows a trace; None: there is none that is known of."""
         ...

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from socketscope.backends import embedded_sql
 from socketscope.backends.base import (
@@ -17,13 +18,17 @@ from socketscope.backends.base import (
     Series,
 )
 from socketscope.errors import BackendError, StoreError
+from socketscope.query.catalog import Catalog
 from socketscope.query.model import Query, Ratio
-from socketscope.query.sql import compile_instant, compile_range
+from socketscope.query.sql import Compiled, compile_instant, compile_range
 from socketscope.query.sql_parts import Grid, nanoseconds
+from socketscope.store.peaks import LIVE_AFTER_NS, peak_statements
 from socketscope.store.store import Store
 
-LIVE_AFTER = 15.0
+LIVE_AFTER = LIVE_AFTER_NS / 1e9
 """Seconds for which an instance counts as live after a report, at the least: three export intervals where longer."""
+
+Answer = TypeVar("Answer")
 
 
 class EmbeddedBackend:
@@ -41,25 +46,26 @@ class EmbeddedBackend:
 
     async def instant(self, query: Query | Ratio, *, at: float) -> Sequence[Sample]:
         """Answer `query` with the window that ends at `at`; x/0 of a ratio is infinite, 0/0 no data."""
-        compiled = compile_instant(query, at=at)
-        return [
-            Sample(dict(zip(compiled.labels, values, strict=True)), value, measured_ns / 1e9)
-            for _, *values, value, measured_ns in await self._select(compiled.sql, compiled.parameters)
+        compiled, rows = await self._ask(partial(compile_instant, query, at=at))
+        samples = [
+            Sample(dict(zip(compiled.labels, compiled.groups[group], strict=True)), value, measured_ns / 1e9)
+            for _, group, value, measured_ns in rows
         ]
+        return sorted(samples, key=lambda sample: tuple(sample.labels.values()))
 
     async def range(self, query: Query | Ratio, *, start: float, end: float, step: float) -> Sequence[Series]:
         """Answer `query` at `start, start + step, ...` up to `end`; each series has a point for every moment."""
-        compiled = compile_range(query, start=start, end=end, step=step)
-        lines: dict[tuple[str, ...], dict[int, float]] = {}
-        for k, *values, value, _ in await self._select(compiled.sql, compiled.parameters):
-            lines.setdefault(tuple(values), {})[k] = value
-        steps = Grid.range(start, end, step).steps
+        compiled, rows = await self._ask(partial(compile_range, query, start=start, end=end, step=step))
+        lines: dict[int, dict[int, float]] = {}
+        for k, group, value, _ in rows:
+            lines.setdefault(group, {})[k] = value
+        moments = [start + k * step for k in range(Grid.range(start, end, step).steps)]
         return [
             Series(
-                dict(zip(compiled.labels, values, strict=True)),
-                [(start + k * step, line.get(k)) for k in range(steps)],
+                dict(zip(compiled.labels, compiled.groups[group], strict=True)),
+                [(moment, lines[group].get(k)) for k, moment in enumerate(moments)],
             )
-            for values, line in sorted(lines.items())
+            for group in sorted(lines, key=compiled.groups.__getitem__)
         ]
 
     async def instances(self, *, since: float, until: float) -> Sequence[Instance]:
@@ -72,9 +78,9 @@ class EmbeddedBackend:
 
     async def peak(self, metric: str, since: float, until: float) -> float | None:
         """Find the greatest sum of `metric` over all live instances in `[since, until]`; see `Metrics.peak`."""
-        parameters = {**_period(since, until), "metric": metric, "live": self._live_ns}
-        [(peak,)] = await self._select(embedded_sql.PEAK, parameters)
-        return None if peak is None else float(peak)
+        statements = partial(peak_statements, metric, since=since, until=until, live_ns=self._live_ns)
+        answers = await self._run(self._store.ask, statements)
+        return max((float(peak) for [(peak,)] in answers if peak is not None), default=None)
 
     async def open(self, *, at: float, limit: int, offset: int) -> ConnectionPage:
         """List the connections that are open at `at`, newest first, `limit` of them after `offset`.
@@ -102,9 +108,22 @@ class EmbeddedBackend:
         [row] = await self._select(embedded_sql.SUMMARY, parameters)
         return ConnectionSummary(*row)
 
+    async def _ask(self, compile_it: Callable[[Catalog], Compiled]) -> tuple[Compiled, list[tuple[Any, ...]]]:
+        compiled: list[Compiled] = []
+
+        def statements(catalog: Catalog) -> list[tuple[str | None, Mapping[str, Any]]]:
+            compiled.append(compile_it(catalog))
+            return [(compiled[0].sql, compiled[0].parameters)]
+
+        [rows] = await self._run(self._store.ask, statements)
+        return compiled[0], rows
+
     async def _select(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return await self._run(self._store.select, sql, parameters)
+
+    async def _run(self, question: Callable[..., Answer], *arguments: Any) -> Answer:
         try:
-            return await asyncio.to_thread(self._store.select, sql, parameters)
+            return await asyncio.to_thread(question, *arguments)
         except StoreError as error:
             raise BackendError(str(error)) from error
 

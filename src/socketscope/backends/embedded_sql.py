@@ -1,7 +1,7 @@
-"""The embedded backend's questions that are no `Query`: instances, peaks, connections (of `store/schema.py`).
+"""The embedded backend's questions that are no `Query`: instances, connections (of `store/schema.py`).
 
 Parameters: `$since`, `$until`, `$at`, `$live` in nanoseconds. Every statement tolerates records that came twice:
-connections are told apart by their id, points by series and time.
+connections are told apart by their id.
 """
 
 # ruff: noqa: S608  # built from our own names; every value is a bound parameter
@@ -11,71 +11,53 @@ from __future__ import annotations
 from typing import Final
 
 from socketscope import semconv
-
-LOOKBACK_NS: Final = 300_000_000_000
-"""Longest time that a report stands, and how far is looked back to learn how often reports come."""
-
-_POINTS: Final = (
-    "(SELECT series_id, time_ns, start_ns FROM number_points"
-    " UNION ALL SELECT series_id, time_ns, start_ns FROM histogram_points)"
-)
+from socketscope.query.kept import MINUTES
+from socketscope.query.tables import ROLLUP
+from socketscope.store.peaks import LOOKBACK_NS, stands
 
 INSTANCES: Final = f"""
 SELECT resources.instance_id, resources.service_name,
     coalesce(
-        min(points.start_ns) FILTER (WHERE points.start_ns > 0 AND series.temporality = 'cumulative'),
-        min(points.time_ns)
+        min(reports.start_ns) FILTER (WHERE reports.start_ns > 0 AND series.temporality = 'cumulative'),
+        min(reports.time_ns)
     ) AS started_ns,
-    max(points.time_ns) AS last_ns
-FROM {_POINTS} points
-JOIN series ON series.id = points.series_id
+    max(reports.time_ns) AS last_ns
+FROM (
+    SELECT series_id, time_ns, start_ns FROM number_points
+    UNION ALL SELECT series_id, time_ns, start_ns FROM histogram_points
+    UNION ALL SELECT series_id, value_ns, start_ns FROM {ROLLUP[MINUTES]}
+        WHERE value_ns <= (SELECT after_points_ns FROM socketscope_store)
+) reports
+JOIN series ON series.id = reports.series_id
 JOIN resources ON resources.id = series.resource_id
-WHERE points.time_ns >= $since::BIGINT AND points.time_ns <= $until::BIGINT
+WHERE reports.time_ns >= $since::BIGINT AND reports.time_ns <= $until::BIGINT
 GROUP BY ALL ORDER BY last_ns DESC, started_ns, resources.instance_id
 """
 """`instance_id, service_name, started_ns, last_ns` of what reported in `[$since, $until]`."""
 
-_STANDS: Final = f"greatest($live::BIGINT, least(3 * coalesce(median(gap), 0)::BIGINT, {LOOKBACK_NS}))"
-"""How long a report stands: three of the gaps between reports, at least `$live`, at most `LOOKBACK_NS`."""
-
-PEAK: Final = f"""
-WITH points AS (
-    SELECT series_id, time_ns, any_value(value) AS value
-    FROM number_points JOIN series ON series.id = number_points.series_id
-    WHERE series.metric = $metric::VARCHAR AND time_ns <= $until::BIGINT
-        AND time_ns > $since::BIGINT - greatest($live::BIGINT, {LOOKBACK_NS})
-    GROUP BY series_id, time_ns
-),
-followed AS (
-    SELECT *, lead(time_ns) OVER (PARTITION BY series_id ORDER BY time_ns) AS next_ns, next_ns - time_ns AS gap
-    FROM points
-),
-stands AS (SELECT series_id, {_STANDS} AS stands_ns FROM followed GROUP BY series_id),
-spans AS (      -- each value stands until the next point of its series, but no longer than a report does
-    SELECT value, time_ns AS begin_ns, least(coalesce(next_ns, time_ns + stands_ns), time_ns + stands_ns) AS end_ns
-    FROM followed JOIN stands USING (series_id)
-),
-changes AS (    -- what stands when the period begins changes the sum at its begin
-    SELECT greatest(begin_ns, $since::BIGINT) AS time_ns, value AS change FROM spans WHERE end_ns > $since::BIGINT
+_LIVE: Final = f"""recent AS (
+    SELECT series_id, time_ns FROM number_points
+    WHERE time_ns > $at::BIGINT - greatest($live::BIGINT, {LOOKBACK_NS}) AND time_ns <= $at::BIGINT
     UNION ALL
-    SELECT end_ns, -value FROM spans WHERE end_ns > $since::BIGINT AND end_ns <= $until::BIGINT
+    SELECT series_id, time_ns FROM histogram_points
+    WHERE time_ns > $at::BIGINT - greatest($live::BIGINT, {LOOKBACK_NS}) AND time_ns <= $at::BIGINT
 ),
-moments AS (SELECT time_ns, sum(change) AS change FROM changes GROUP BY time_ns)
-SELECT max(total) FROM (SELECT sum(change) OVER (ORDER BY time_ns) AS total FROM moments)
-"""
-"""One row: the greatest sum of a metric's standing values in `[$since, $until]`, NULL without points."""
-
-_LIVE: Final = f"""reports AS (
-    SELECT resources.service_name, resources.instance_id, points.time_ns,
-        points.time_ns - lag(points.time_ns) OVER (PARTITION BY series_id ORDER BY points.time_ns) AS gap
-    FROM (SELECT DISTINCT series_id, time_ns FROM {_POINTS}) points
-    JOIN series ON series.id = points.series_id
+reporting AS (  -- of each instance, when it reported last, and the series that tells best how often it does
+    SELECT resources.service_name, resources.instance_id, max(last_ns) AS last_ns, arg_max(series_id, n) AS series_id
+    FROM (SELECT series_id, count(*) AS n, max(time_ns) AS last_ns FROM recent GROUP BY series_id) counted
+    JOIN series ON series.id = counted.series_id
     JOIN resources ON resources.id = series.resource_id
-    WHERE points.time_ns > $at::BIGINT - greatest($live::BIGINT, {LOOKBACK_NS}) AND points.time_ns <= $at::BIGINT
+    GROUP BY ALL
+),
+gaps AS (
+    SELECT series_id, time_ns - lag(time_ns) OVER (PARTITION BY series_id ORDER BY time_ns) AS gap
+    FROM recent SEMI JOIN reporting USING (series_id)
 ),
 live AS (
-    SELECT service_name, instance_id FROM reports GROUP BY ALL
-    HAVING max(time_ns) > $at::BIGINT - {_STANDS}
+    SELECT service_name, instance_id FROM reporting
+    JOIN (SELECT series_id, {stands("gap", "$live::BIGINT")} AS stands_ns FROM gaps GROUP BY series_id)
+        USING (series_id)
+    WHERE last_ns > $at::BIGINT - stands_ns
 )"""
 """Define `live`: the instances whose newest report still stands at `$at`."""
 

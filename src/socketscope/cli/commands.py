@@ -16,7 +16,17 @@ from socketscope.errors import MissingExtraError
 
 EXTRAS: Final = {
     "otlp": ("opentelemetry.sdk", "opentelemetry.exporter.otlp", "uvicorn"),
-    "server": ("duckdb", "fastapi", "grpc", "opentelemetry.proto", "pydantic_settings", "rich", "uvicorn", "yaml"),
+    "server": (
+        "duckdb",
+        "fastapi",
+        "grpc",
+        "httpx2",
+        "opentelemetry.proto",
+        "pydantic_settings",
+        "rich",
+        "uvicorn",
+        "yaml",
+    ),
 }
 """Extra -> modules that it brings."""
 
@@ -35,6 +45,7 @@ COMMANDS: Final = {
     "run": Entry("otlp", ANY_ARGUMENTS),
     "serve": Entry("server"),
     "demo": Entry("server"),
+    "trace": Entry("server"),
 }
 """All commands, in the order of the help. `socketscope.cli.NAME` has the function `NAME`."""
 

@@ -31,7 +31,12 @@ class Spans:
         )
 
     def handshake_under(self, parent: Span, start_wall: int) -> Span:
-        """Start an INTERNAL handshake span under a server span that somebody else has open."""
+        """Start an INTERNAL handshake span under a server span that somebody else has open, and not before it."""
+        # The API does not tell when a span began, the SDK's spans do. A child that begins before its parent is taken
+        # for the work of a machine whose clock is wrong.
+        begun = getattr(parent, "start_time", None)
+        if isinstance(begun, int):
+            start_wall = max(start_wall, begun)
         return self._tracer.start_span(
             "WS",
             context=trace.set_span_in_context(parent),

@@ -18,7 +18,8 @@ class Options:
     """Ports, size and length of a demo. Raises `ConfigurationError` for a value that can't be used.
 
     * `duration` is in seconds; None goes on until the demo is stopped.
-    * `collector` is the Collector's program, None where none was found.
+    * `collector` is the Collector's program, None where none was found; `prometheus` and `jaeger` are those of further
+      destinations, None where they are not wanted.
     * `otlp_endpoint` is where the chat sends its telemetry (OTLP over gRPC) in place of the Collector,
       `metrics_exporter` its `OTEL_METRICS_EXPORTER`, `fastapi_telemetry` whether FastAPI's own telemetry stays on.
     * `chat_python` is the Python of an environment in which the chat runs, None for this one.

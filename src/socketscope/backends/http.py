@@ -1,0 +1,144 @@
+"""Asking a backend over HTTP: who asks, and JSON answers. The one place that knows the HTTP client."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx2
+
+from socketscope.access import is_loopback
+from socketscope.errors import BackendError, BackendStatusError, ConfigurationError
+
+TIMEOUT: Final = 30.0
+"""Seconds for an answer."""
+_SHOWN: Final = 300
+
+Parameters = Mapping[str, str | int | float | Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a backend lets us in. What is secret is in no `repr`. Raises `ConfigurationError` for a contradiction.
+
+    `basic` is user and password. `tenant` goes into the header `tenant_header` (Mimir, Tempo, Thanos, VictoriaMetrics
+    behind a gateway); `headers` are sent as they are.
+    """
+
+    bearer: str | None = field(default=None, repr=False)
+    basic: tuple[str, str] | None = field(default=None, repr=False)
+    tenant: str | None = None
+    tenant_header: str = "X-Scope-OrgID"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.bearer and self.basic:
+            raise ConfigurationError("access", "bearer and basic", "one of them")
+
+    def to_headers(self) -> dict[str, str]:
+        """Return the headers of every request."""
+        headers = dict(self.headers)
+        if self.bearer:
+            headers["Authorization"] = f"Bearer {self.bearer}"
+        if self.basic:
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(self.basic).encode()).decode("ascii")
+        if self.tenant:
+            headers[self.tenant_header] = self.tenant
+        return headers
+
+
+class JsonClient:
+    """Asks the backend called `name` below `url`, and reads JSON.
+
+    Every method raises `BackendError` when there is no answer within `timeout` seconds or none that is JSON, and
+    `BackendStatusError` for a status other than 2xx. Redirects are not followed: they could carry a secret elsewhere.
+    Raises `ConfigurationError` for a `url` that is none. Use it in one event loop; close it with `aclose`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        access: Access | None = None,
+        timeout: float = TIMEOUT,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        parsed = _parse(url)
+        self.name = name
+        self.url = str(parsed.copy_with(username=None, password=None)).rstrip("/")
+        self._client = httpx2.AsyncClient(
+            base_url=url.rstrip("/") + "/",
+            headers={"Accept": "application/json", **(access or Access()).to_headers()},
+            timeout=timeout,
+            transport=transport,
+            # A proxy of the environment knows nothing of what listens here.
+            trust_env=not is_loopback(parsed.host),
+        )
+
+    async def get(self, path: str, parameters: Parameters | None = None) -> Any:
+        """GET `path` (below the client's URL) and return the answer's JSON."""
+        return await self._ask("GET", path, params=parameters)
+
+    async def post(self, path: str, *, json: Any = None, form: Parameters | None = None) -> Any:
+        """POST `json`, or a `form`, to `path` and return the answer's JSON."""
+        return await self._ask("POST", path, json=json, data=form)
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Any:
+        path = path.lstrip("/")
+        shown = f"{self.url}/{path}"
+        try:
+            answer = await self._client.request(method, path, **request)
+        except httpx2.TimeoutException as error:
+            raise BackendError(f"{self.name} did not answer {shown} in time ({type(error).__name__})") from error
+        except httpx2.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise BackendError(f"{self.name} could not be asked at {shown}: {reason}") from error
+        if not answer.is_success:
+            raise BackendStatusError(self.name, shown, answer.status_code, _reason(answer))
+        try:
+            return answer.json()
+        except ValueError as error:
+            kind = answer.headers.get("content-type", "something that has no type")
+            raise BackendError(f"{self.name} answered {shown} with {kind} where JSON is expected") from error
+
+
+def _parse(url: str) -> httpx2.URL:
+    try:
+        parsed = httpx2.URL(url)
+    except (httpx2.InvalidURL, TypeError) as error:
+        raise ConfigurationError("url", url, f"an http:// or https:// address ({error})") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ConfigurationError("url", url, "an http:// or https:// address")
+    return parsed
+
+
+def _reason(answer: httpx2.Response) -> str:
+    """Find the sentence in an error's body: a problem document's, Prometheus', Jaeger's, Datadog's, or plain text."""
+    text = answer.text.strip()
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = text
+    if isinstance(body, dict):
+        error = body.get("error")
+        errors = body.get("errors")
+        body = (
+            body.get("detail")
+            or (error.get("message") if isinstance(error, dict) else error)
+            or ("; ".join(map(_message, errors)) if isinstance(errors, list) else errors)
+            or body.get("message")
+            or text
+        )
+    return " ".join(str(body).split())[:_SHOWN]
+
+
+def _message(error: Any) -> str:
+    return str(error.get("msg") or error.get("detail") or error) if isinstance(error, dict) else str(error)

@@ -1,0 +1,35 @@
+"""The real Collector with one destination's configuration, as a program to start."""
+
+import socket
+from pathlib import Path
+
+from socketscope.demo.stack.collector import configurations
+from socketscope.demo.stack.options import HOST, Options, free_port
+from socketscope.demo.stack.process import Program
+
+
+def collector_with(destination: str, options: Options, directory: Path, **more: str) -> Program:
+    """The Collector with the base configuration and one destination's; its OTLP ports are those of `options`."""
+    folder = configurations()[0].parent
+    return Program(
+        "collector",
+        [
+            *(str(options.collector), "--config", str(folder / "base.yaml")),
+            *("--config", str(folder / f"{destination}.yaml")),
+        ],
+        {
+            "SOCKETSCOPE_COLLECTOR_GRPC": f"{HOST}:{options.otlp_grpc_port}",
+            "SOCKETSCOPE_COLLECTOR_HTTP": f"{HOST}:{options.otlp_http_port}",
+            "SOCKETSCOPE_COLLECTOR_HEALTH": f"{HOST}:{free_port()}",
+            "SOCKETSCOPE_COLLECTOR_METRICS_HOST": HOST,
+            "SOCKETSCOPE_COLLECTOR_METRICS_PORT": str(free_port()),
+            "SOCKETSCOPE_COLLECTOR_QUEUE": str(directory / "queue"),
+            **more,
+        },
+    )
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens there. Not asked by a request, of which the program could make telemetry."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0

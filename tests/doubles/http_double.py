@@ -1,0 +1,83 @@
+"""What doubles of HTTP services share: a server on loopback, and the record of what was asked of it.
+
+A double stands in for a program that can't be had here. It is strict: what its model of the program does not know it
+refuses, and never guesses.
+"""
+
+import gzip
+import json
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Asked:
+    method: str
+    path: str
+    query: dict
+    headers: dict
+    body: bytes
+
+
+class Refusal(Exception):  # noqa: N818 - an answer of the double, no error of its own
+    def __init__(self, status, body):
+        super().__init__(body)
+        self.status = status
+        self.body = body
+
+
+class HttpDouble:
+    """Answers on 127.0.0.1 while it is entered; `answer(asked)` returns what becomes JSON, or raises `Refusal`."""
+
+    def __init__(self):
+        self.asked = []
+        self.url = ""
+
+    def answer(self, asked):
+        raise NotImplementedError
+
+    def __enter__(self):
+        double = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self):
+                address = urlsplit(self.path)
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                if self.headers.get("content-encoding") == "gzip":
+                    body = gzip.decompress(body)
+                query = parse_qs(address.query, keep_blank_values=True, strict_parsing=bool(address.query))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                asked = Asked(self.command, address.path, query, headers, body)
+                double.asked.append(asked)
+                try:
+                    status, content = 200, double.answer(asked)
+                except Refusal as refusal:
+                    status, content = refusal.status, refusal.body
+                is_text = isinstance(content, str)
+                payload = (content if is_text else json.dumps(content)).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "text/plain" if is_text else "application/json")
+                self.send_header("Content-Length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
+            do_GET = do_POST = handle_any  # noqa: N815 - the names are http.server's
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
