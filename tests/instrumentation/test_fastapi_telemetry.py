@@ -83,3 +83,23 @@ async def test_a_handshake_that_failed_before_accept_is_told_with_native_telemet
             await client.finished()
         assert isinstance(client.error, ValueError)
         assert captured.value("websocket.server.handshakes", **{"websocket.handshake.outcome": "failed"}) == 1
+        assert [span.name for span in captured.spans if span.kind is SpanKind.SERVER] == ["WS /broken"]
+        assert ours(list(captured.spans)) == []  # its scope told nothing any more, and FastAPI's span tells the failure
+
+
+async def test_a_connection_that_fastapi_was_told_to_leave_out_has_our_span() -> None:
+    with capture() as captured:
+        provider: Any = captured.providers["tracer_provider"]
+        app = FastAPI(telemetry={"tracer_provider": provider, "exclude": lambda _: True})
+        app.add_api_websocket_route("/ws", accept)
+        async with AsgiClient(captured.watch(app), "/ws") as client:
+            await client.accepted()
+        assert [(span.name, span.kind) for span in captured.spans] == [
+            ("WS /ws", SpanKind.SERVER),
+            ("WS /ws segment", SpanKind.INTERNAL),
+        ]
+
+
+async def accept(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.receive()

@@ -9,7 +9,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 
 import socketscope
 from socketscope.errors import ConfigurationError
-from socketscope.instrumentation import instrumentor
+from socketscope.instrumentation import instrumentor, own
 from socketscope.instrumentation.middleware import WebSocketMiddleware
 from socketscope.instrumentation.options import Options
 from socketscope.testing import AsgiClient, Capture, capture
@@ -21,10 +21,10 @@ pytestmark = pytest.mark.anyio
 def captured(monkeypatch: pytest.MonkeyPatch) -> Iterator[Capture]:
     """A process of its own, as far as the instrumentor knows."""
     with capture() as captured:
-        monkeypatch.setattr(instrumentor, "process_telemetry", lambda: captured.telemetry)
+        monkeypatch.setattr(own, "process_telemetry", lambda: captured.telemetry)
         for name in ("reporter", "options"):
-            monkeypatch.setattr(instrumentor._Own, name, None)
-        monkeypatch.setattr(instrumentor._Own, "providers", {})
+            monkeypatch.setattr(own._Own, name, None)
+        monkeypatch.setattr(own._Own, "providers", {})
         yield captured
 
 
@@ -69,6 +69,16 @@ def test_a_fastapi_application_stays_itself_and_another_is_wrapped(captured: Cap
     assert isinstance(socketscope.instrument(raw), WebSocketMiddleware)
 
 
+def test_a_framework_with_another_add_middleware_is_wrapped(captured: Capture) -> None:
+    class App:
+        def add_middleware(self, middleware: Any) -> None:
+            raise AssertionError("it means something else here")
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+    assert isinstance(socketscope.instrument(App()), WebSocketMiddleware)
+
+
 def test_what_is_no_application_is_named() -> None:
     with pytest.raises(TypeError, match="takes an ASGI application, not str"):
         socketscope.instrument("app:app")
@@ -78,16 +88,16 @@ def test_options_of_code_go_before_the_environment_and_stand_everywhere(
     captured: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOCKETSCOPE_SEGMENT", "60")
-    reporter = instrumentor.own_reporter()
+    reporter = own.own_reporter()
     assert reporter.options.segment == 60
     options = Options(segment=30, channel_limit=5)
-    assert instrumentor.own_reporter(options) is reporter
+    assert own.own_reporter(options) is reporter
     assert reporter.options is options
-    assert instrumentor.own_reporter() is reporter
+    assert own.own_reporter() is reporter
     assert reporter.options is options
     assert captured.telemetry.accumulators.channel_cap.limit == 5
     with pytest.raises(ConfigurationError, match="the same options everywhere"):
-        instrumentor.own_reporter(Options(segment=40))
+        own.own_reporter(Options(segment=40))
 
 
 def test_a_second_destination_is_refused(captured: Capture) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import APIRouter, FastAPI, WebSocket, WebSocketDisconnect
@@ -13,6 +14,7 @@ import socketscope
 from socketscope.instrumentation.identity import Source
 from socketscope.instrumentation.middleware import WebSocketMiddleware
 from socketscope.instrumentation.options import Options
+from socketscope.instrumentation.reporter import Reporter
 from socketscope.telemetry.clock import Clock
 from socketscope.telemetry.process import Telemetry
 from socketscope.testing import AsgiClient, FakeClock, capture
@@ -342,6 +344,96 @@ async def test_a_handler_names_its_user_and_channels_itself() -> None:
         assert len(str(closed["user.hash"])) == 32
 
 
+@pytest.mark.parametrize(
+    ("user", "channel"),
+    [(42, 7), (UUID(int=1), UUID(int=2)), (b"ann", b"news"), ("\ud800", "\ud800"), ("x" * 1000, "y" * 1000)],
+)
+async def test_any_identifier_names_a_user_and_a_channel_and_can_be_exported(user: Any, channel: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        socket = WebSocket(scope, receive, send)
+        await socket.accept()
+        socketscope.current_connection().user = user
+        socketscope.current_connection().channels.add(channel)
+        await socket.receive()
+
+    with capture() as captured:
+        async with AsgiClient(captured.watch(app)) as client:
+            await client.accepted()
+        closed: Any = captured.events[-1].log_record.attributes
+        (name,) = closed["websocket.channels"]
+        assert name.encode()
+        assert len(name) <= 256
+        assert len(closed["user.hash"]) == 32
+        assert captured.reporter.failures == 0
+
+
+async def test_the_parameters_of_a_mount_stand_in_the_route_by_their_names() -> None:
+    app, inner = FastAPI(), FastAPI()
+
+    @inner.websocket("/rooms/{room}")
+    async def room(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.receive()
+
+    app.mount("/tenants/{tenant}", inner)
+    with capture() as captured:
+        async with AsgiClient(captured.watch(app), "/tenants/acme/rooms/7") as client:
+            await client.accepted()
+        assert captured.value("websocket.server.handshakes", **{"http.route": "/tenants/{tenant}/rooms/{room}"}) == 1
+
+
+@pytest.mark.parametrize(("path", "route"), [("/ws", "/ws"), ("/u/alice-secret", "/u/*"), ("/", "/")])
+async def test_without_a_template_only_the_first_segment_is_told(path: str, route: str) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+
+    with capture() as captured:
+        async with AsgiClient(captured.watch(app), path) as client:
+            await client.accepted()
+        assert captured.value("websocket.server.handshakes", **{"http.route": route}) == 1
+
+
+async def test_a_broadcast_to_somebody_who_left_is_an_error_of_the_handler_that_dies_of_it() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        socket = WebSocket(scope, receive, send)
+        await socket.accept()
+        await socket.receive_text()
+        raise WebSocketDisconnect(1006)  # of another member's socket
+
+    with capture() as captured:
+        async with AsgiClient(captured.watch(app)) as client:
+            await client.accepted()
+            await client.send_text("x")
+            await client.finished()
+        assert captured.value("websocket.server.errors", **{"websocket.phase": "handle"}) == 1
+        assert captured.value("websocket.server.connections.closed", **{"websocket.close.initiator": "server"}) == 1
+
+
+async def test_a_message_that_the_server_refuses_is_an_error_of_transmitting() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": {"a": 1}})
+
+    async def strict(scope: Any, receive: Any, send: Any) -> None:
+        async def checked(message: Any) -> None:
+            if not isinstance(message.get("text", ""), str):
+                raise TypeError("text must be str")
+            await send(message)
+
+        await captured.watch(app)(scope, receive, checked)
+
+    with capture() as captured:
+        async with AsgiClient(strict) as client:
+            await client.accepted()
+            await client.finished()
+        assert captured.value("websocket.server.errors", **{"websocket.phase": "transmit"}) == 1
+        assert captured.value("websocket.server.connections.closed", **{"websocket.close.initiator": "server"}) == 1
+        assert captured.value("websocket.server.messages") == 0
+
+
 async def test_outside_a_connection_naming_a_user_does_nothing() -> None:
     connection = socketscope.current_connection()
     connection.user = "ann"
@@ -368,7 +460,9 @@ async def test_without_an_sdk_the_application_gets_its_own_callables() -> None:
     async def receive() -> Any: ...
     async def send(message: Any) -> None: ...
 
-    await WebSocketMiddleware(app, telemetry=Telemetry())({"type": "websocket", "path": "/"}, receive, send)
+    await WebSocketMiddleware(app, reporter=Reporter(Telemetry(), Options()))(
+        {"type": "websocket", "path": "/"}, receive, send
+    )
     assert seen == [(receive, send)]
 
 

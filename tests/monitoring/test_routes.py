@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 import socketscope
-from socketscope.instrumentation import instrumentor
+from socketscope.instrumentation import own
 from socketscope.monitoring.service import OwnService
 from socketscope.telemetry import process
 from socketscope.telemetry.process import Telemetry
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.anyio
 def own_telemetry(monkeypatch: pytest.MonkeyPatch) -> Telemetry:
     telemetry = Telemetry()
     monkeypatch.setattr(process, "_process", telemetry)
-    monkeypatch.setattr(instrumentor, "process_telemetry", lambda: telemetry)
-    monkeypatch.setattr(instrumentor._Own, "reporter", None)
+    monkeypatch.setattr(own, "process_telemetry", lambda: telemetry)
+    monkeypatch.setattr(own._Own, "reporter", None)
     monkeypatch.setenv("SOCKETSCOPE_CHANNEL_FROM", "path:room")
     monkeypatch.setenv("SOCKETSCOPE_USER_FROM", "query:user")
     return telemetry
@@ -136,7 +136,17 @@ async def test_others_than_this_host_are_refused_unless_the_service_decides() ->
     transport = httpx.ASGITransport(chat(dependencies=[Depends(token)]), client=("198.51.100.7", 1234))
     async with httpx.AsyncClient(transport=transport, base_url="http://x/monitoring/websocket") as api:
         assert (await api.get("/metrics")).status_code == 401
-        assert (await api.get("/metrics", headers={"authorization": "Bearer t"})).status_code == 200
+        # Let in, and told that nothing runs here: there is no lifespan under this transport.
+        assert (await api.get("/metrics", headers={"authorization": "Bearer t"})).status_code == 503
+
+
+async def test_a_router_whose_lifespan_did_not_run_says_so_in_place_of_zeros() -> None:
+    root = FastAPI()
+    root.mount("/inner", chat())
+    async with served(root) as (_, address), httpx.AsyncClient(base_url=f"http://{address}") as api:
+        answer = await api.get("/inner/monitoring/websocket/metrics")
+        assert answer.status_code == 503
+        assert "lifespan" in answer.json()["detail"]
 
 
 async def test_a_drifting_gauge_is_unhealthy(own_telemetry: Telemetry) -> None:

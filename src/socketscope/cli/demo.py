@@ -73,6 +73,7 @@ def demo(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
+        _require_writable(summary)
         options = Options(
             duration=duration,
             port=port,
@@ -129,3 +130,9 @@ def _open(url: str) -> bool:
     except webbrowser.Error:
         return False
     return type(browser) is not webbrowser.GenericBrowser and browser.open(url)
+
+
+def _require_writable(summary: Path | None) -> None:
+    # Before the run, not after it: a wrong path must not cost the result.
+    if summary is not None and (summary.is_dir() or not os.access(summary.absolute().parent, os.W_OK)):
+        raise ConfigurationError("--summary", str(summary), "a file in a folder that exists and can be written")

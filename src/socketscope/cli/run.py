@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from socketscope.errors import MissingExtraError
+from socketscope.errors import ConfigurationError, MissingExtraError
 
 DEFAULTS: Final = {
     # Histograms of messages leave through this exporter alone (docs/decisions).
@@ -36,20 +36,35 @@ def run(
     ] = None,
 ) -> None:
     """Serve an application with uvicorn and watch its WebSockets; further options are uvicorn's."""
-    environment = environment_for(app, service_name, os.environ)
+    arguments = [app, *context.args]
+    environment = environment_for(application(arguments), service_name, os.environ)
     typer.echo(f"socketscope: {destination(environment)}")
     sys.stdout.flush()
-    command = [_program("opentelemetry-instrument"), _program("uvicorn"), app, *context.args]
+    command = [_program("opentelemetry-instrument"), _program("uvicorn"), *arguments]
     os.execve(command[0], command, environment)  # noqa: S606  # uvicorn's own signals and exit status
+
+
+def application(arguments: list[str]) -> str:
+    """Find the application among the arguments; uvicorn takes options before and after it.
+
+    Raises `ConfigurationError` where there is none.
+    """
+    for argument in arguments:
+        if ":" in argument and not argument.startswith("-"):
+            return argument
+    raise ConfigurationError("APP", " ".join(arguments), "module:attribute, such as app:app")
 
 
 def destination(environment: Mapping[str, str]) -> str:
     """Say in one line where the telemetry goes, and how often."""
+    name = environment["OTEL_SERVICE_NAME"]
+    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return f"{name} sends nothing: OTEL_SDK_DISABLED is set"
     protocol = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
     default = "http://localhost:4317" if protocol == "grpc" else "http://localhost:4318"
     where = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", default)
     seconds = float(environment["OTEL_METRIC_EXPORT_INTERVAL"]) / 1000
-    return f"{environment['OTEL_SERVICE_NAME']} sends OTLP ({protocol}) to {where} every {seconds:g} s"
+    return f"{name} sends OTLP ({protocol}) to {where} every {seconds:g} s"
 
 
 def environment_for(app: str, service_name: str | None, environment: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from socketscope.monitoring import schemas
 from socketscope.monitoring.origin import is_same_origin
 
 if TYPE_CHECKING:
-    from socketscope.backends.base import Connections, Metrics
+    from socketscope.backends.base import Connections, Metrics, Traces
     from socketscope.console.fleet import Fleet
     from socketscope.console.recent import Recent
     from socketscope.monitoring.live import Live
@@ -43,6 +43,7 @@ class Sources:
     live: Live
     clock: Callable[[], float]
     health_checks: Sequence[Check] = field(default_factory=tuple)
+    traces: Traces | None = None
 
     def now(self) -> float:
         """Return the present, in the resolution of answers."""
@@ -86,7 +87,7 @@ async def get_metrics(
 async def get_connections(
     sources: Given,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> schemas.Connections:
     """Return a page of the open connections, newest first."""
     return await read_open(sources.connections, at=sources.now(), limit=limit, offset=offset)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from socketscope.instrumentation.identity import clean
 from socketscope.telemetry.histogram import duration_cell
 from socketscope.telemetry.record import ConnectionRecord, error_type
 
@@ -192,7 +193,8 @@ class Connection(ConnectionRecord):
         self.state = State.OPEN
         self.outcome = "accepted"
         self.status = 101
-        self.subprotocol = message.get("subprotocol")
+        subprotocol = message.get("subprotocol")
+        self.subprotocol = clean(subprotocol) if subprotocol else None
         self.accepted_at = self.last_activity = now
         return Transition.ACCEPTED
 
@@ -200,12 +202,12 @@ class Connection(ConnectionRecord):
         if self.state is State.HANDSHAKE:
             # The ASGI specification: a close before accept is HTTP 403; the code never reaches the client.
             return self._refused("denied", 403, now)
-        return self._end(int(message.get("code") or 1000), "server", message.get("reason") or "", now)
+        return self._end(_code(message, 1000), "server", message.get("reason"), now)
 
     def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
         if self.state is State.HANDSHAKE:
             return self._refused("abandoned", 0, now)
-        code = int(message.get("code") or NO_STATUS)
+        code = _code(message, NO_STATUS)
         # On uvicorn a lost link is 1005 with no `reason` at all, an empty close frame 1005 with an empty one.
         if code == ABNORMAL or (code == NO_STATUS and message.get("reason") is None):
             initiator = "network"
@@ -213,7 +215,7 @@ class Connection(ConnectionRecord):
             initiator = "shutdown"
         else:
             initiator = "server" if code in _FOUND_BY_SERVER else "client"
-        return self._end(code, initiator, message.get("reason") or "", now)
+        return self._end(code, initiator, message.get("reason"), now)
 
     def _refused(self, outcome: str, status: int, now: int, error: str = "") -> Transition | None:
         if self.state is not State.HANDSHAKE:
@@ -225,13 +227,13 @@ class Connection(ConnectionRecord):
         self.ended_at = now
         return Transition.REFUSED
 
-    def _end(self, code: int, initiator: str, reason: str, now: int, error: str = "") -> Transition | None:
+    def _end(self, code: int, initiator: str, reason: object, now: int, error: str = "") -> Transition | None:
         if self.state is not State.OPEN:
             return None
         self.state = State.ENDED
         self.code = code
         self.initiator = initiator
-        self.reason = reason[:123]
+        self.reason = clean(reason)[:123] if reason else ""
         self.error_type = error
         self.ended_at = now
         return Transition.ENDED
@@ -245,6 +247,12 @@ def _is_cancellation(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(_is_cancellation(member) for member in error.exceptions)
     return not isinstance(error, Exception)
+
+
+def _code(message: Mapping[str, Any], default: int) -> int:
+    # Servers give an IntEnum, None or a number; what an application gives is between it and its server.
+    code = message.get("code")
+    return int(code) if isinstance(code, int) and code else default
 
 
 def _text_size(text: str) -> int:

@@ -43,9 +43,17 @@ class Source:
             value = header(scope, self.name)
         else:
             value = scope.get(self.name)
-        if value is None or value == "":
-            return None
-        return str(value)[:LONGEST]
+        return None if value is None or value == "" else clean(value)
+
+
+def clean(name: object) -> str:
+    """Give a name as text that every encoder takes, at most `LONGEST` characters.
+
+    Identifiers are numbers and UUIDs as well; a lone surrogate, which JSON may bring, becomes `?`.
+    """
+    text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+    text = text[:LONGEST]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def header(scope: Mapping[str, Any], name: str) -> str | None:

@@ -10,10 +10,11 @@ from opentelemetry import context as otel_context
 
 from socketscope.instrumentation import current
 from socketscope.instrumentation.connection import State
+from socketscope.instrumentation.native import framework_traces
 from socketscope.instrumentation.options import Options
+from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter, Watched
 from socketscope.telemetry.flush import flush_in_thread
-from socketscope.telemetry.process import Telemetry, process_telemetry
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -26,18 +27,14 @@ SCOPE_KEY = "socketscope"
 
 
 class WebSocketMiddleware:
-    """Watches every WebSocket connection of `app`; HTTP and lifespan pass through, telemetry is flushed at shutdown."""
+    """Watches every WebSocket connection of `app`; HTTP and lifespan pass through, telemetry is flushed at shutdown.
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        options: Options | None = None,
-        telemetry: Telemetry | None = None,
-        reporter: Reporter | None = None,
-    ) -> None:
+    `options` default to the `SOCKETSCOPE_*` variables. Raises `ConfigurationError` for one that can't be used.
+    """
+
+    def __init__(self, app: ASGIApp, *, options: Options | None = None, reporter: Reporter | None = None) -> None:
         self.app = app
-        self.reporter = reporter or Reporter(telemetry or process_telemetry(), options or Options())
+        self.reporter = reporter or own_reporter(options)
         self.flushed = False
         """Whether the telemetry was flushed at the end of the lifespan."""
 
@@ -46,11 +43,14 @@ class WebSocketMiddleware:
         kind = scope["type"]
         if kind == "lifespan":
             await self.app(scope, receive, self._flush_before_the_end(send))
-        elif kind == "websocket" and SCOPE_KEY not in scope and (watched := self.reporter.begin(scope)) is not None:
+        elif kind == "websocket" and SCOPE_KEY not in scope and (watched := self._begin(scope)) is not None:
             scope[SCOPE_KEY] = watched.id
             await self._watch(watched, scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def _begin(self, scope: Scope) -> Watched | None:
+        return self.reporter.begin(scope, framework_traces=framework_traces(self.app))
 
     def _flush_before_the_end(self, send: Send) -> Send:
         async def wrapped(message: Message) -> None:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from socketscope.errors import ConfigurationError
 from socketscope.instrumentation.identity import Source
 
+MOST_TCP_USER_TIMEOUT = 86_400.0
+"""Seconds; the system takes milliseconds in 32 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -42,7 +45,9 @@ def from_environment(environment: Mapping[str, str]) -> Options:
         user_id=_switch(environment, "SOCKETSCOPE_USER_ID"),
         segment=_number(environment, "SOCKETSCOPE_SEGMENT", 300.0, at_least=1.0),
         channel_limit=int(_number(environment, "SOCKETSCOPE_CHANNEL_LIMIT", 100, at_least=1)),
-        tcp_user_timeout=_number(environment, "SOCKETSCOPE_TCP_USER_TIMEOUT", 0.0, at_least=0.0),
+        tcp_user_timeout=_number(
+            environment, "SOCKETSCOPE_TCP_USER_TIMEOUT", 0.0, at_least=0.0, at_most=MOST_TCP_USER_TIMEOUT
+        ),
         excluded_urls=_pattern(environment, "SOCKETSCOPE_EXCLUDED_URLS"),
     )
 
@@ -66,7 +71,9 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     raise ConfigurationError(name, text, "1 or 0")
 
 
-def _number(environment: Mapping[str, str], name: str, default: float, *, at_least: float) -> float:
+def _number(
+    environment: Mapping[str, str], name: str, default: float, *, at_least: float, at_most: float = 1e9
+) -> float:
     text = environment.get(name, "").strip()
     if not text:
         return default
@@ -74,8 +81,8 @@ def _number(environment: Mapping[str, str], name: str, default: float, *, at_lea
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not at_least <= value < float("inf"):
-        raise ConfigurationError(name, text, f"a number of at least {at_least:g}")
+    if not at_least <= value <= at_most:
+        raise ConfigurationError(name, text, f"a number between {at_least:g} and {at_most:g}")
     return value
 
 

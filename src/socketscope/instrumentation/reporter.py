@@ -19,7 +19,8 @@ from opentelemetry.trace import INVALID_SPAN, Span
 
 from socketscope import semconv
 from socketscope.instrumentation.connection import Connection, State, Transition
-from socketscope.instrumentation.identity import LONGEST, UserHash, header, truncated_address
+from socketscope.instrumentation.identity import UserHash, clean, header, truncated_address
+from socketscope.instrumentation.native import native_span
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
 from socketscope.telemetry.events import Events, RateLimit
@@ -46,10 +47,6 @@ def _harmless(
             return None
 
     return functools.wraps(method)(guarded)
-
-
-def _native_span(scope: Mapping[str, Any]) -> Span | None:
-    return getattr(scope.get("fastapi.telemetry"), "span", None)
 
 
 class Watched(Connection):
@@ -92,20 +89,22 @@ class Reporter:
         )
 
     @_harmless
-    def begin(self, scope: Mapping[str, Any]) -> Watched | None:
-        """Start to watch a connection whose handshake has just come in; None: it is not to be watched."""
+    def begin(self, scope: Mapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
+        """Start to watch a connection whose handshake has just come in; None: it is not to be watched.
+
+        Where the framework will open a span of its own (`framework_traces`), ours waits for it.
+        """
         excluded = self.options.excluded_urls
         if not self.telemetry.on or (excluded is not None and excluded.search(scope.get("path", ""))):
             return None
         clock = self.telemetry.clock
         watched = Watched(scope, clock.monotonic(), clock.wall())
         agent = header(scope, "user-agent")
-        watched.user_agent = agent[:LONGEST] if agent else None
-        if (native := _native_span(scope)) is not None:
+        watched.user_agent = clean(agent) if agent else None
+        if (native := native_span(scope)) is not None:
             self._step_under(watched, native)
-        else:
-            watched.handshake_span = self._spans.handshake(scope.get("headers", ()), watched.started_wall)
-            watched.context = trace.set_span_in_context(watched.handshake_span)
+        elif not framework_traces:
+            self._start_span(watched)
         return watched
 
     @_harmless
@@ -143,15 +142,15 @@ class Reporter:
         self._events.progress(watched.context, watched, wall=now)
 
     @_harmless
-    def identify(self, watched: Watched, user: str | None) -> None:
-        """Note the user of a connection."""
-        watched.user = user
-        watched.user_hash = self._user_hash(user) if user else None
+    def identify(self, watched: Watched, user: object) -> None:
+        """Note the user of a connection; None: nobody is known."""
+        watched.user = clean(user) if user is not None else None
+        watched.user_hash = self._user_hash(watched.user) if watched.user else None
 
     @_harmless
-    def join(self, watched: Watched, channel: str) -> None:
+    def join(self, watched: Watched, channel: object) -> None:
         """Count a connection into a channel."""
-        channel = channel[:LONGEST]
+        channel = clean(channel)
         if watched.ignored or channel in watched.channels:
             return
         traffic = self.telemetry.accumulators.channel(channel)
@@ -164,9 +163,9 @@ class Reporter:
             self.telemetry.accumulators.subscribed(name, 1)
 
     @_harmless
-    def leave(self, watched: Watched, channel: str) -> None:
+    def leave(self, watched: Watched, channel: object) -> None:
         """Count a connection out of a channel."""
-        name = watched.channels.pop(channel[:LONGEST], None)
+        name = watched.channels.pop(clean(channel), None)
         if name is None:
             return
         if name not in watched.channels.values():
@@ -182,13 +181,15 @@ class Reporter:
         watched.route = watched.where[0]
         client = scope.get("client")
         watched.client_address = truncated_address(client[0] if client else None)
-        if watched.server_span is None and (native := _native_span(scope)) is not None:
+        if watched.server_span is None and (native := native_span(scope)) is not None:
             self._step_under(watched, native)
 
+    def _start_span(self, watched: Watched) -> None:
+        watched.handshake_span = self._spans.handshake(watched.scope.get("headers", ()), watched.started_wall)
+        watched.context = trace.set_span_in_context(watched.handshake_span)
+
     def _step_under(self, watched: Watched, native: Span) -> None:
-        # FastAPI's own telemetry has a SERVER span open: a second one would count the request twice. Inside FastAPI it
-        # is there at entry. Outside, one of ours was started before that could be known: it is never ended, so never
-        # exported, and nothing was made under it, since FastAPI starts its span from the headers.
+        # A second SERVER span would count the request twice.
         watched.server_span = native
         watched.handshake_span = self._spans.handshake_under(native, watched.started_wall)
         watched.context = trace.set_span_in_context(watched.handshake_span)
@@ -196,6 +197,8 @@ class Reporter:
     def _accepted(self, watched: Watched) -> None:
         watched.accepted_wall = self.telemetry.clock.wall()
         self._locate(watched, accepted=True)
+        if watched.handshake_span is INVALID_SPAN:  # the framework was expected to have one, and has not
+            self._start_span(watched)
         # Messages that came before accept went nowhere; from here on they count at the connection's place.
         watched.messages_received = watched.messages_sent = watched.bytes_received = watched.bytes_sent = 0
         watched.traffic = self.telemetry.accumulators.traffic(watched.where)

@@ -13,7 +13,7 @@ def route_of(scope: Mapping[str, Any], entry_root_path: str, *, accepted: bool) 
 
     Starlette and FastAPI put the route into the scope, relative to the mount; what mounts added is the part of
     `root_path` gained since entry. Litestar tells the whole template. Where nothing tells a template, an accepted
-    connection has its path (bounded by the cap on routes), a refused one `_unknown`: refused paths are anybody's.
+    connection has the first segment of its path (the rest may be anybody's name), a refused one `_unknown`.
     """
     route = scope.get("route")
     template = getattr(route, "path_format", None) or getattr(route, "path", None)
@@ -22,10 +22,20 @@ def route_of(scope: Mapping[str, Any], entry_root_path: str, *, accepted: bool) 
     template = scope.get("path_template")
     if isinstance(template, str) and template:
         return template
-    return str(scope.get("path") or UNKNOWN_ROUTE) if accepted else UNKNOWN_ROUTE
+    return _first_segment(scope.get("path") or "") if accepted else UNKNOWN_ROUTE
 
 
 def mount_prefix(scope: Mapping[str, Any], entry_root_path: str) -> str:
     """Give what mounts added to `root_path` since the request came in."""
     root_path: str = scope.get("root_path", "")
-    return root_path[len(entry_root_path) :] if root_path.startswith(entry_root_path) else ""
+    if not root_path.startswith(entry_root_path):
+        return ""
+    gained = root_path[len(entry_root_path) :]
+    # A mount's own parameters stand in it with their values; the template has their names.
+    names = {str(value): name for name, value in scope.get("path_params", {}).items()}
+    return "/".join(f"{{{names[part]}}}" if part in names else part for part in gained.split("/"))
+
+
+def _first_segment(path: str) -> str:
+    first, slash, rest = path.lstrip("/").partition("/")
+    return f"/{first}/*" if slash and rest else f"/{first}"

@@ -19,8 +19,8 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Res
 from starlette.requests import HTTPConnection
 
 from socketscope import semconv
-from socketscope.instrumentation.instrumentor import own_reporter
 from socketscope.instrumentation.middleware import WebSocketMiddleware
+from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter
 from socketscope.monitoring import schemas
 from socketscope.monitoring.live import Live
@@ -45,6 +45,7 @@ def router(
     `connections_maximum` is what a bar of connections calls full. Shapes: `socketscope.monitoring.schemas`.
     """
     reporter = own_reporter()
+    started = _Started()
     service = OwnService(reporter.telemetry, connections_maximum=connections_maximum)
 
     async def read() -> schemas.Metrics:
@@ -54,8 +55,8 @@ def router(
     routes = APIRouter(
         prefix=prefix,
         tags=["Monitoring"],
-        dependencies=[Depends(_this_host_only)] if dependencies is None else list(dependencies),
-        lifespan=_lifespan(reporter, service, live),
+        dependencies=[*([Depends(_this_host_only)] if dependencies is None else dependencies), Depends(started)],
+        lifespan=_lifespan(reporter, service, live, started),
     )
 
     # Plain functions: FastAPI runs them in a thread, away from the sockets' event loop.
@@ -66,7 +67,7 @@ def router(
 
     @routes.get("/connections")
     def get_connections(
-        limit: Annotated[int, Query(ge=1, le=500)] = 50, offset: Annotated[int, Query(ge=0)] = 0
+        limit: Annotated[int, Query(ge=1, le=500)] = 50, offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0
     ) -> schemas.Connections:
         """Return a page of the open connections, newest first."""
         return service.connections(limit, offset)
@@ -96,8 +97,24 @@ def router(
     return routes
 
 
+class _Started:
+    """Whether the router's lifespan runs; as a dependency it refuses to answer where it does not."""
+
+    def __init__(self) -> None:
+        self.yes = False
+
+    async def __call__(self) -> None:
+        if not self.yes:
+            raise HTTPException(
+                503,
+                "monitoring watches nothing: the lifespan of its router did not run. Include it in the application "
+                "that the server runs: the lifespan of a mounted one never runs, and a test client's only where it is "
+                "used as a context manager",
+            )
+
+
 def _lifespan(
-    reporter: Reporter, service: OwnService, live: Live
+    reporter: Reporter, service: OwnService, live: Live, started: _Started
 ) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -109,8 +126,10 @@ def _lifespan(
         sampling = asyncio.create_task(service.sample_for_ever(), name="socketscope-monitoring")
         try:
             async with live.ticking():
+                started.yes = True
                 yield
         finally:
+            started.yes = False
             sampling.cancel()
             await asyncio.wait([sampling])
             app.middleware_stack = inner

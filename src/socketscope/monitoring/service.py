@@ -38,6 +38,7 @@ class OwnService:
         self._telemetry = telemetry
         self._connections_maximum = connections_maximum
         self._samples: deque[_Sample] = deque(maxlen=11)
+        self._system = system_metrics()
         self._day: tuple[int, Stats] | None = None
         self._drift = (telemetry.clock.monotonic(), telemetry.accumulators.drift)
 
@@ -53,7 +54,6 @@ class OwnService:
             handshakes, closed = dict(accumulators.handshakes), dict(accumulators.closed)
             errors = sum(accumulators.errors.values())
         live = telemetry.live.records()
-        system = system_metrics()
         now = datetime.now(UTC)
         stats = self._stats_of_the_day()
         return Metrics(
@@ -66,8 +66,8 @@ class OwnService:
             errors=errors,
             uptime=(telemetry.clock.wall() - accumulators.start_ns) / 1e9,
             timestamp=now,
-            system_metrics=system,
-            system_metrics_reason=None if system else REASON,
+            system_metrics=self._system,
+            system_metrics_reason=None if self._system else REASON,
             connections_accepted=sum(n for (_, outcome, _), n in handshakes.items() if outcome == "accepted"),
             connections_denied=sum(n for (_, outcome, _), n in handshakes.items() if outcome == "denied"),
             connections_lost=sum(n for (_, _, initiator, _), n in closed.items() if initiator == "network"),
@@ -87,7 +87,9 @@ class OwnService:
             await asyncio.sleep(1)
 
     def sample(self) -> None:
-        """Note the message counts, so that a rate can be told: of the last ten calls."""
+        """Note the message counts, so that a rate can be told: of the last ten calls; measure the system."""
+        # Here and nowhere else: psutil's CPU is the mean since its last call, whoever made that.
+        self._system = system_metrics()
         messages = sum(text + binary for _, _, text, binary, _ in self._telemetry.accumulators.flows())
         self._samples.append(_Sample(self._telemetry.clock.monotonic(), messages))
 

@@ -119,7 +119,12 @@ class ConnectionRecord(Counts):
 
 
 def error_type(error: BaseException) -> str:
-    """Give the value of `error.type`: the class, with its module unless it is a builtin."""
+    """Give the value of `error.type`: the class, with its module unless it is a builtin.
+
+    A group with one exception in it (a task group whose only failure it was) says no more than that exception.
+    """
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
