@@ -7,16 +7,18 @@ import styles from "./ConnectionRow.module.css";
 const CURRENT_SECONDS = 10;
 const NONE = "–";
 
-/** How old the counts were when the answer was made, by the server's clock alone; null: current, or not told. */
-function ageOfCounts({ connected_at, duration, counts_at }: Connection): number | null {
-  if (counts_at === null || counts_at === undefined) return null;
-  const age = (Date.parse(connected_at) - Date.parse(counts_at)) / 1000 + duration;
-  return age > CURRENT_SECONDS ? age : null;
+/** When the counts were taken, by the server's clock alone. */
+function counted({ connected_at, duration: seconds, counts_at }: Connection): string {
+  if (counts_at === null || counts_at === undefined) return "now";
+  const lead = (Date.parse(counts_at) - Date.parse(connected_at)) / 1000;
+  if (lead <= 0) return "not yet"; // all that is told of it so far is that it opened
+  const age = seconds - lead;
+  return age > CURRENT_SECONDS ? `${duration(age)} ago` : "now";
 }
 
 export function ConnectionRow({ connection }: { connection: Connection }) {
   const since = Date.parse(connection.connected_at) / 1000;
-  const countsAge = ageOfCounts(connection);
+  const told = counted(connection);
   const { user_hash: user, remote_addr: address, user_agent: agent } = connection;
   return (
     <tr data-testid="connection" data-value={connection.id}>
@@ -38,10 +40,10 @@ export function ConnectionRow({ connection }: { connection: Connection }) {
         <time dateTime={connection.connected_at}>{timeOfDay(since)}</time>
       </td>
       <td data-numeric>{duration(connection.duration)}</td>
-      <td data-numeric>{count(connection.messages_received)}</td>
-      <td data-numeric>{count(connection.messages_sent)}</td>
+      <td data-numeric>{told === "not yet" ? NONE : count(connection.messages_received)}</td>
+      <td data-numeric>{told === "not yet" ? NONE : count(connection.messages_sent)}</td>
       <td data-numeric className={styles.counted}>
-        {countsAge === null ? "now" : `${duration(countsAge)} ago`}
+        {told}
       </td>
       <td title={agent === null ? undefined : printable(agent)}>
         {address === null ? NONE : printable(address)}
