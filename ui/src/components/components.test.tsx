@@ -78,9 +78,9 @@ test("a connection's counts say how old they are by the server's clock", () => {
   expect(html(<ConnectionRow connection={{ ...connection, counts_at: "2026-11-24T12:04:58Z" }} />)).toContain(
     "now",
   );
-  expect(html(<ConnectionRow connection={{ ...connection, counts_at: connection.connected_at }} />)).toContain(
-    "not yet",
-  );
+  expect(
+    html(<ConnectionRow connection={{ ...connection, counts_at: connection.connected_at }} />),
+  ).toContain("not yet");
 });
 
 test.each([
