@@ -7,6 +7,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, Instr
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AggregationTemporality,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
     Gauge,
     Histogram,
     HistogramDataPoint,
@@ -83,6 +85,32 @@ def buckets(time, bounds, counts, *, start=0.0, attributes=None):
         sum=0.0,
         explicit_bounds=bounds,
         bucket_counts=counts,
+        attributes=key_values(attributes),
+    )
+
+
+def exponential(name, *points, temporality=CUMULATIVE):
+    data = ExponentialHistogram(data_points=points, aggregation_temporality=temporality)
+    return Metric(name=name, unit="s", exponential_histogram=data)
+
+
+def exponents(time, scale, positive, *, negative=None, zero=0, threshold=0.0, start=0.0, total=0.0, attributes=None):
+    """A point of an exponential histogram; buckets as {index: count}."""
+    sides = []
+    for side in (positive, negative or {}):
+        low = min(side, default=0)
+        counts = [side.get(index, 0) for index in range(low, max(side, default=low - 1) + 1)]
+        sides.append(ExponentialHistogramDataPoint.Buckets(offset=low, bucket_counts=counts))
+    return ExponentialHistogramDataPoint(
+        time_unix_nano=ns(time),
+        start_time_unix_nano=ns(start),
+        count=min(zero + sum(positive.values()) + sum((negative or {}).values()), 2**63),
+        sum=total,
+        scale=scale,
+        zero_count=zero,
+        zero_threshold=threshold,
+        positive=sides[0],
+        negative=sides[1],
         attributes=key_values(attributes),
     )
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from socketscope import config
+from socketscope.access import Token
 from socketscope.config import Settings, load
 from socketscope.errors import ConfigurationError
 
@@ -70,10 +71,19 @@ def test_a_file_may_be_named_by_option_or_variable(monkeypatch):
     [
         ("console: {port: 70000}", "socketscope.yaml: console.port=70000", "less than or equal to 65535"),
         ("console: {port: high}", "socketscope.yaml: console.port='high'", "a valid integer"),
-        ("console: {prot: 1}", "socketscope.yaml: console.prot=1", "one of host, port"),
+        ("console: {prot: 1}", "socketscope.yaml: console.prot=1", "one of host, token_file"),
         ("consol: {port: 1}", "socketscope.yaml: consol=", "one of console, otlp, store"),
-        ("console: 8300", "socketscope.yaml: console=8300", "keys and values, of the keys host, port"),
-        ("console: {host: 0.0.0.0}", "socketscope.yaml: console.host='0.0.0.0'", "127.0.0.1"),
+        ("console: 8300", "socketscope.yaml: console=8300", "keys and values, of the keys host, token_file"),
+        ("console: {host: 0.0.0.0}", "console.token (SOCKETSCOPE_CONSOLE_TOKEN)=None", "openssl rand -hex 32"),
+        ("otlp: {host: '::'}", "otlp.token (SOCKETSCOPE_OTLP_TOKEN)=None", "as other machines reach ::"),
+        ("console: {token: short}", "socketscope.yaml: console.token='(hidden)'", "16 or more visible"),
+        ("console: {token: [0, 1]}", "socketscope.yaml: console.token='(hidden)'", "a valid string"),
+        (
+            "console: {token: kept-by-others-0000000, token_file: t}",
+            "socketscope.yaml: console.token='(hidden)'",
+            "not both",
+        ),
+        ("console: {token_file: nowhere}", "console.token (SOCKETSCOPE_CONSOLE_TOKEN)=None", "the file nowhere"),
         ("console: [", "configuration file='socketscope.yaml'", "YAML"),
         ("- console", "configuration file='socketscope.yaml'", "the sections console, otlp, store"),
         ("1: 2", "socketscope.yaml: 1=2", "one of console, otlp, store"),
@@ -113,6 +123,40 @@ def test_a_section_as_one_variable_that_is_no_mapping_is_a_mistake(monkeypatch):
     monkeypatch.setenv("SOCKETSCOPE_CONSOLE", "8300")
     (mistake,) = mistakes()
     assert mistake.startswith("SOCKETSCOPE_")
+
+
+SECRET = "0123456789abcdef" * 2
+
+
+def test_an_address_that_others_reach_is_fine_with_a_token(monkeypatch):
+    monkeypatch.setenv("SOCKETSCOPE_CONSOLE_TOKEN", SECRET)
+    console = load(options={"console": {"host": "0.0.0.0"}}).console
+    assert console.token.get_secret_value() == SECRET
+
+
+def test_a_token_may_be_in_a_file_of_its_own(monkeypatch):
+    monkeypatch.setenv("SOCKETSCOPE_OTLP_TOKEN_FILE", str(write(f"{SECRET}\n", "token")))
+    assert load(options={"otlp": {"host": "0.0.0.0"}}).otlp.token.get_secret_value() == SECRET
+
+
+def test_names_are_given_with_commas_or_as_a_list(monkeypatch):
+    write("console: {allowed_hosts: [one.example, two.example]}")
+    assert load().console.allowed_hosts == ("one.example", "two.example")
+    monkeypatch.setenv("SOCKETSCOPE_CONSOLE_ALLOWED_HOSTS", "one.example, two.example")
+    assert load().console.allowed_hosts == ("one.example", "two.example")
+
+
+def test_a_token_is_in_no_representation_of_the_settings():
+    write(f"console: {{token: {SECRET}}}\notlp: {{token: {SECRET}}}")
+    settings = load()
+    for shown in (repr(settings), str(settings), settings.model_dump_json(), repr(Token.of(settings.console.token))):
+        assert SECRET not in shown
+
+
+def test_no_token_is_in_any_message_about_a_mistake(monkeypatch):
+    monkeypatch.setenv("SOCKETSCOPE_CONSOLE_TOKEN", f"{SECRET} ")
+    monkeypatch.setenv("SOCKETSCOPE_CONSOLE_TOKEN_FILE", "nowhere")
+    assert [SECRET in mistake for mistake in mistakes()] == [False]
 
 
 def test_the_store_is_a_file_in_the_data_directory_or_in_memory(monkeypatch):

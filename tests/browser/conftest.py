@@ -23,7 +23,7 @@ def lacking(reason):
 def browser():
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
-        lacking(f"no browser on PATH (one of {', '.join(BROWSERS)}): scripts/chromium installs one")
+        lacking(f"no browser on PATH (one of {', '.join(BROWSERS)}): apt-get install chromium")
     if not (PAGE / "index.html").is_file():
         lacking("the page is not built: run `make page`")
     with sync_playwright() as playwright:

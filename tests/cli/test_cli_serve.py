@@ -32,10 +32,15 @@ def test_a_port_in_use_is_one_line_that_names_the_option(taken, option, tmp_path
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.1", "example.com", "::"])
-def test_an_address_that_others_can_reach_is_refused(host, tmp_path):
-    ran = serve(f"--host={host}", "--memory", cwd=tmp_path)
-    assert ran.returncode == 2
-    assert ran.stderr.startswith(f"--host={host!r} can't be used: expected 127.0.0.1, ::1 or localhost")
+@pytest.mark.parametrize("section", ["console", "otlp"])
+def test_an_address_that_others_can_reach_is_refused_without_a_token(host, section, tmp_path):
+    option = {"console": "--host", "otlp": "--otlp-host"}[section]
+    ran = serve(f"{option}={host}", "--memory", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        f"{section}.token (SOCKETSCOPE_{section.upper()}_TOKEN)=None can't be used: expected a token, as other"
+        f" machines reach {host}: make one with `openssl rand -hex 32`.\n"
+    )
     assert len(ran.stderr.splitlines()) == 1
 
 

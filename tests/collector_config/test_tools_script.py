@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def test_what_is_already_built_is_left_alone_and_its_path_printed(tmp_path):
     built.parent.mkdir()
     built.write_text("#!/bin/sh\n", encoding="utf-8")
     built.chmod(0o755)
+    shutil.copy(SCRIPT.parents[1] / "collector-config" / "builder.yaml", built.parent)  # what it was built from
     answer = tools("otelcol", SOCKETSCOPE_TOOLS=str(tmp_path))
     assert (answer.returncode, answer.stdout) == (0, f"{built}\n")
 

@@ -90,6 +90,6 @@ def test_whoever_starts_the_collector_alone_gets_addresses_on_loopback_only():
         "SOCKETSCOPE_COLLECTOR_METRICS_HOST": "127.0.0.1",
         "SOCKETSCOPE_COLLECTOR_METRICS_PORT": "8888",
         "SOCKETSCOPE_COLLECTOR_QUEUE": "./queue",
-        "SOCKETSCOPE_STORE_ENDPOINT": "127.0.0.1:14317",
+        "SOCKETSCOPE_COLLECTOR_STORE": "127.0.0.1:14317",
         "SOCKETSCOPE_OTLP_TOKEN": "none",
     }

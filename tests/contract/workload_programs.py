@@ -99,7 +99,7 @@ class Pipeline:
                 "SOCKETSCOPE_COLLECTOR_HEALTH": f"{HOST}:{self._health}",
                 "SOCKETSCOPE_COLLECTOR_METRICS_PORT": str(self._metrics),
                 "SOCKETSCOPE_COLLECTOR_QUEUE": str(self.directory / "queue"),
-                "SOCKETSCOPE_STORE_ENDPOINT": self.service.grpc.removeprefix("http://"),
+                "SOCKETSCOPE_COLLECTOR_STORE": self.service.grpc.removeprefix("http://"),
             },
         )
 

@@ -3,8 +3,6 @@ import json
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue, KeyValueList
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
-    ExponentialHistogram,
-    ExponentialHistogramDataPoint,
     HistogramDataPoint,
     Metric,
     NumberDataPoint,
@@ -15,11 +13,12 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from otlp_requests import (
-    CUMULATIVE,
     DELTA,
     buckets,
     counter,
     event,
+    exponential,
+    exponents,
     gauge,
     histogram,
     key_values,
@@ -27,18 +26,26 @@ from otlp_requests import (
     metrics_request,
     ns,
     number,
+    resource,
     span,
     traces_request,
 )
 from socketscope import semconv
 from socketscope.store.attributes import canonical, mapping_of, value_of
+from socketscope.store.buckets import Explicit, Exponential
 from socketscope.store.decode_logs import decode_logs
 from socketscope.store.decode_metrics import decode_metrics
 from socketscope.store.decode_traces import decode_spans
+from socketscope.store.rows import HistogramRow
+from socketscope.store.series import Registry
+from socketscope.store.streams import Streams
+from socketscope.store.wire import MetricsRequest
 
 
-def metrics(*of):
-    return decode_metrics(metrics_request(*of).resource_metrics)
+def metrics(*of, by=None, oldest_ns=0):
+    """Decode as it comes from the wire."""
+    request = MetricsRequest.FromString(metrics_request(*of, of=by).SerializeToString())
+    return decode_metrics(request, Streams(Registry()), oldest_ns=oldest_ns)
 
 
 def logs(*records):
@@ -66,14 +73,14 @@ def test_values_of_every_type_become_json():
 def test_equal_attributes_in_another_order_are_one_series():
     batch = metrics(counter("m", number(1, 1, attributes={"a": 1, "b": 2}), number(2, 2, attributes={"b": 2, "a": 1})))
     first, second = (row[0] for row in batch.numbers)
-    assert first == second
-    assert first.attributes == '{"a":1,"b":2}'
+    assert first is second
+    assert first.key.attributes == '{"a":1,"b":2}'
 
 
 def test_a_resource_without_names_gets_the_default_name_and_an_empty_instance():
     nameless = Resource(attributes=key_values({"host.name": "h"}))
-    [row] = decode_metrics(metrics_request(gauge("m", number(1, 1)), of=nameless).resource_metrics).numbers
-    assert row[0].resource == ("unknown_service", "", '{"host.name":"h"}')
+    [row] = metrics(gauge("m", number(1, 1)), by=nameless).numbers
+    assert row[0].key.resource == ("unknown_service", "", '{"host.name":"h"}')
 
 
 # metrics ------------------------------------------------------------------------------------------------------------
@@ -82,7 +89,8 @@ def test_a_resource_without_names_gets_the_default_name_and_an_empty_instance():
 def test_numbers_keep_what_identifies_them():
     whole = NumberDataPoint(time_unix_nano=ns(1), start_time_unix_nano=ns(0), as_int=7)
     batch = metrics(counter("c", whole, temporality=DELTA, monotonic=False), gauge("g", number(2, 0.5)))
-    (key, *numbers), (gauge_key, *_) = batch.numbers
+    (series, *numbers), (of_gauge, *_) = batch.numbers
+    key, gauge_key = series.key, of_gauge.key
     assert numbers == [ns(1), ns(0), 7.0]
     assert (key.scope, key.scope_version, key.metric, key.kind, key.unit) == ("test", "1", "c", "sum", "{message}")
     assert (key.temporality, key.monotonic) == ("delta", False)
@@ -90,25 +98,77 @@ def test_numbers_keep_what_identifies_them():
 
 
 def test_explicit_buckets_are_kept():
-    batch = metrics(histogram("h", buckets(1, [1.0, 2.0], [1, 2, 3])))
-    [(key, columns)] = batch.histograms
-    assert (key.kind, key.temporality) == ("histogram", "cumulative")
-    assert columns == (ns(1), ns(0), 6, 0.0, None, None, [1.0, 2.0], [1, 2, 3], *[None] * 7)
+    [row] = metrics(histogram("h", buckets(1, [1.0, 2.0], [1, 2, 3]))).histograms
+    assert (row.series.key.kind, row.series.key.temporality) == ("histogram", "cumulative")
+    assert row.series.key.bounds == (1.0, 2.0)
+    assert row == HistogramRow(row.series, ns(1), ns(0), 6, 0.0, None, None, Explicit([1, 2, 3]))
+
+
+def test_other_bounds_are_another_series():
+    batch = metrics(histogram("h", buckets(1, [1.0], [1, 2]), buckets(1, [2.0], [1, 2]), buckets(2, [1.0], [1, 2])))
+    one, two, three = (row.series for row in batch.histograms)
+    assert one is three
+    assert one is not two
 
 
 def test_a_histogram_without_buckets_is_one_bucket():
-    [(_, columns)] = metrics(histogram("h", HistogramDataPoint(time_unix_nano=ns(1), count=5))).histograms
-    assert columns[6:8] == ([], [5])
+    [row] = metrics(histogram("h", HistogramDataPoint(time_unix_nano=ns(1), count=5))).histograms
+    assert row.shape == Explicit([5])
 
 
 def test_exponential_buckets_are_kept_as_they_are():
-    point = ExponentialHistogramDataPoint(time_unix_nano=ns(1), count=6, sum=3.5, scale=2, zero_count=1)
-    point.positive.offset = -3
-    point.positive.bucket_counts.extend([1, 4])
-    data = ExponentialHistogram(data_points=[point], aggregation_temporality=CUMULATIVE)
-    [(key, columns)] = metrics(Metric(name="e", exponential_histogram=data)).histograms
-    assert key.kind == "exponential_histogram"
-    assert columns == (ns(1), 0, 6, 3.5, None, None, None, None, 2, 1, 0.0, -3, [1, 4], 0, [])
+    [row] = metrics(exponential("e", exponents(1, 2, {-3: 1, -2: 4}, zero=1, total=3.5))).histograms
+    assert row.series.key.kind == "exponential_histogram"
+    shape = Exponential(2, 1, 0.0, -3, [1, 4], 0, [])
+    assert row == HistogramRow(row.series, ns(1), ns(0), 6, 3.5, None, None, shape)
+
+
+def test_a_resource_and_a_scope_are_part_of_what_a_series_is():
+    request = metrics_request(gauge("m", number(1, 1)))
+    request.resource_metrics[0].scope_metrics[0].scope.attributes.extend(key_values({"b": 1, "a": "x"}))
+    batch = decode_metrics(MetricsRequest.FromString(request.SerializeToString()), Streams(Registry()))
+    key = batch.numbers[0][0].key
+    assert (key.scope, key.scope_version, key.scope_attributes) == ("test", "1", '{"a":"x","b":1}')
+
+
+def test_exemplars_are_kept_with_their_series():
+    point = number(1, 5)
+    point.exemplars.add(time_unix_nano=ns(1), as_double=2.5, trace_id=b"t" * 16, span_id=b"s" * 8)
+    point.exemplars[0].filtered_attributes.extend(key_values({"user": "u"}))
+    batch = metrics(counter("c", point))
+    assert batch.exemplars == [(batch.numbers[0][0], (ns(1), 2.5, "74" * 16, "73" * 8, '{"user":"u"}'))]
+
+
+def test_a_point_that_is_older_than_what_is_kept_is_rejected():
+    batch = metrics(gauge("m", number(1, 1), number(2, 2), number(3, 3)), oldest_ns=ns(2))
+    assert (batch.rejected, [row[1] for row in batch.numbers]) == (2, [ns(3)])
+    assert "older than the points that are kept" in batch.reason
+
+
+def test_more_series_than_may_be_are_rejected_and_known_ones_are_taken(monkeypatch):
+    monkeypatch.setattr("socketscope.store.series.MOST_SERIES", 2)
+    batch = metrics(gauge("m", *(number(time, 1, attributes={"n": time % 3}) for time in range(1, 7))))
+    assert (len(batch.numbers), batch.rejected) == (4, 2)
+    assert "leave out attributes" in batch.reason
+
+
+def test_what_was_seen_before_is_not_decoded_again(monkeypatch):
+    streams = Streams(Registry())
+    request = metrics_request(gauge("m", number(1, 1, attributes={"a": 1})), of=resource("one")).SerializeToString()
+    [first] = decode_metrics(MetricsRequest.FromString(request), streams).numbers
+    monkeypatch.delattr("socketscope.store.streams.mapping_of")
+    [second] = decode_metrics(MetricsRequest.FromString(request), streams).numbers
+    assert second[0] is first[0]
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr("socketscope.store.streams.MOST_REMEMBERED", 10)
+    registry = Registry()
+    streams = Streams(registry)
+    for index in range(40):
+        request = metrics_request(gauge("m", number(1, 1, attributes={"n": index % 20})))
+        decode_metrics(MetricsRequest.FromString(request.SerializeToString()), streams)
+    assert len(registry) == 20, "forgetting the bytes forgets no series"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +186,11 @@ def test_exponential_buckets_are_kept_as_they_are():
         (histogram("m", buckets(1, [], [1, 2])), "0 bounds need 1 counts, not 2"),
         (histogram("m", buckets(1, [2.0, 1.0], [1, 1, 1])), "rising"),
         (histogram("m", buckets(1, [float("nan")], [1, 1])), "finite"),
+        (histogram("m", HistogramDataPoint(time_unix_nano=1, max=float("inf"))), "max"),
+        (exponential("m", exponents(1, 21, {})), "scale 21"),
+        (exponential("m", exponents(1, -11, {})), "scale -11"),
+        (exponential("m", exponents(1, 0, {}, threshold=float("nan"))), "zero_threshold"),
+        (exponential("m", exponents(1, 0, {1: 2**63})), "count"),
         (Metric(name="m", summary=Summary(data_points=[SummaryDataPoint(time_unix_nano=1)])), "summaries"),
     ],
 )
@@ -134,7 +199,7 @@ def test_a_point_that_cannot_be_stored_is_rejected_with_a_reason_and_harms_no_ot
     assert batch.rejected == 1
     assert batch.reason.startswith("m: ")
     assert reason in batch.reason
-    assert [row[0].metric for row in batch.numbers] == ["good"]
+    assert [row[0].key.metric for row in batch.numbers] == ["good"]
     assert batch.histograms == []
 
 
