@@ -1,29 +1,26 @@
-# Two images: `collector`, and the default one with all of socketscope. The console's page must have been built before.
-FROM golang:1.26 AS collector-build
-WORKDIR /src
-COPY collector-config/builder.yaml .
-RUN go install go.opentelemetry.io/collector/cmd/builder@v0.161.0 \
- && CGO_ENABLED=0 builder --config builder.yaml \
- && install -d /queue
+# Two images: the last one has all of socketscope and is the default; `collector` is OpenTelemetry's own, with a folder
+# for its queue. Nothing runs as root.
+FROM node:22.20.0-slim AS page
+WORKDIR /src/ui
+COPY ui/package.json ui/package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY ui .
+RUN npm run build
 
-FROM scratch AS collector
-COPY --from=collector-build /src/build/otelcol /otelcol
-COPY --from=collector-build --chown=10001 /queue /queue
-COPY collector-config/base.yaml collector-config/embedded.yaml /config/
-USER 10001
-ENV SOCKETSCOPE_COLLECTOR_QUEUE=/queue
-ENTRYPOINT ["/otelcol", "--config", "/config/base.yaml", "--config", "/config/embedded.yaml"]
-
-FROM python:3.13-slim AS build
+FROM python:3.13.5-slim-bookworm AS build
+RUN install -d /queue && pip install --no-cache-dir uv==0.13.9 && python -m venv /opt/socketscope
 WORKDIR /src
 COPY . .
-RUN python -m venv /opt/socketscope \
- && /opt/socketscope/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
- && /opt/socketscope/bin/pip install --no-cache-dir --no-deps .
+COPY --from=page /src/src/socketscope/console/page src/socketscope/console/page
+RUN uv pip install --no-cache --python /opt/socketscope/bin/python --constraint requirements.lock '.[server]'
 
-FROM python:3.13-slim
+FROM otel/opentelemetry-collector-contrib:0.161.0 AS collector
+COPY --from=build --chown=10001:10001 /queue /queue
+USER 10001
+
+FROM python:3.13.5-slim-bookworm
 COPY --from=build /opt/socketscope /opt/socketscope
 ENV PATH=/opt/socketscope/bin:$PATH PYTHONUNBUFFERED=1
 RUN useradd --uid 10001 socketscope && install -d -o socketscope /data
-USER socketscope
+USER 10001
 ENTRYPOINT ["socketscope"]

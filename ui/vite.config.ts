@@ -16,7 +16,7 @@ export default defineConfig({
   },
   server: {
     host: "127.0.0.1",
-    proxy: { "/monitoring": { target: console_, ws: true } },
+    proxy: { "/monitoring": { target: console_, ws: true }, "/session": { target: console_ } },
   },
   test: {
     environment: "node",

@@ -17,8 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from socketscope.access import Listening
+from socketscope.backends.links import LinkOptions
 from socketscope.console.options import ConsoleOptions
 from socketscope.errors import ConfigurationError
+from socketscope.query.kept import HOURS
+from socketscope.store.retention import DAY_NS, Retention
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -26,18 +30,18 @@ if TYPE_CHECKING:
 PREFIX: Final = "SOCKETSCOPE_"
 FILE: Final = "socketscope.yaml"
 """Name of the file that is read from the working directory where none is named."""
+HIDDEN: Final = "(hidden)"
+"""Stands for a secret's value in messages."""
 
 Layer = Mapping[str, Mapping[str, Any]]
 """Section -> key -> value, from one source."""
 
 
-class OtlpOptions(BaseModel):
-    """Where OTLP is received."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+class OtlpOptions(Listening):
+    """Where OTLP is received, and from whom."""
 
     host: str = Field(default="127.0.0.1", json_schema_extra={"option": "--otlp-host"})
-    """Address to receive OTLP on."""
+    """Address to receive OTLP on; one that is not loopback needs a token."""
     grpc_port: int = Field(default=4317, ge=0, le=65535, json_schema_extra={"option": "--otlp-grpc-port"})
     """Port for OTLP over gRPC; 0 lets the system choose a free one."""
     http_port: int = Field(default=4318, ge=0, le=65535, json_schema_extra={"option": "--otlp-http-port"})
@@ -45,7 +49,7 @@ class OtlpOptions(BaseModel):
 
 
 class StoreOptions(BaseModel):
-    """Where the embedded backend keeps its data."""
+    """Where the embedded backend keeps its data, and how much of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -53,6 +57,21 @@ class StoreOptions(BaseModel):
     """Directory of the store; by default the user's data directory (`$XDG_DATA_HOME/socketscope` on Linux)."""
     memory: bool = Field(default=False, json_schema_extra={"option": "--memory"})
     """Keep everything in memory and nothing after the end."""
+    retention_days: float = Field(default=7, gt=0, le=3660)
+    """How long metrics (by the minute), events and spans are kept."""
+    retention_bytes: int = Field(default=2 << 30, ge=64 << 20)
+    """How large the store may become; where that is too little, everything is kept for a shorter time."""
+    raw_hours: float = Field(default=24, ge=1, le=8784)
+    """How long every single point is kept, and so how late one may come; by 10 s they are kept twice as long."""
+
+    @property
+    def retention(self) -> Retention:
+        """What the store keeps."""
+        return Retention(
+            age_ns=round(self.retention_days * DAY_NS),
+            points_ns=round(self.raw_hours * HOURS),
+            bytes=self.retention_bytes,
+        )
 
     @property
     def file(self) -> Path | None:
@@ -70,6 +89,7 @@ class Settings(BaseSettings):
     console: ConsoleOptions = ConsoleOptions()
     otlp: OtlpOptions = OtlpOptions()
     store: StoreOptions = StoreOptions()
+    links: LinkOptions = LinkOptions()
 
     @classmethod
     def settings_customise_sources(
@@ -135,6 +155,11 @@ def fields() -> Iterator[tuple[str, str, Any]]:
             yield section, key, field
 
 
+def is_secret(section: str, key: str | None) -> bool:
+    """Whether a setting's value must not be shown."""
+    return any((of, name) == (section, key) and "SecretStr" in str(field.annotation) for of, name, field in fields())
+
+
 def variable(section: str, key: str) -> str:
     """Return the name of the environment variable of a setting."""
     return f"{PREFIX}{section}_{key}".upper()
@@ -175,7 +200,8 @@ def _mistake(detail: ErrorDetails, layers: list[tuple[str, Layer]]) -> Configura
         expected = f"keys and values, of the keys {', '.join(known)}"
     else:
         expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return ConfigurationError(_name(section, key, layers), detail["input"], expected)
+    shown = HIDDEN if is_secret(section, key) and detail["input"] is not None else detail["input"]
+    return ConfigurationError(_name(section, key, layers), shown, expected)
 
 
 def _name(section: str, key: str | None, layers: list[tuple[str, Layer]]) -> str:
@@ -190,4 +216,4 @@ def _name(section: str, key: str | None, layers: list[tuple[str, Layer]]) -> str
         if source == "variable":
             return variable(section, key or "").rstrip("_")
         return f"{source}: {section}.{key}" if key else f"{source}: {section}"
-    return f"{section}.{key}"
+    return f"{section}.{key} ({variable(section, key or '')})"

@@ -8,13 +8,18 @@
         * StoreLockedError (another process owns it: `path`)
         * StoreDamagedError (not a file of ours, damaged, or of a newer version: `path`)
         * StoreFullError (more waits to be written than may: `pending_rows`, `retry_after`)
+    * StateError (the file of what alerts were told and are to be told)
+        * StateLockedError (another process has it open: `path`)
+        * StateDamagedError (not such a file, damaged, or of a newer version: `path`)
     * QueryError (a query that the model or the backend does not allow)
+    * RuleError (one mistake in a file of rules: `file`, `line`, `key`, `expected`)
     * BackendError (a backend that could not be asked)
         * BackendStatusError (it answered with an error: `status`, `detail`)
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -24,7 +29,11 @@ __all__ = [
     "MissingExtraError",
     "PortInUseError",
     "QueryError",
+    "RuleError",
     "SocketscopeError",
+    "StateDamagedError",
+    "StateError",
+    "StateLockedError",
     "StoreDamagedError",
     "StoreError",
     "StoreFullError",
@@ -96,8 +105,43 @@ class StoreFullError(StoreError):
         self.retry_after = retry_after
 
 
+class StateError(SocketscopeError):
+    """The file in which alerts keep their state can't be used."""
+
+
+class StateLockedError(StateError):
+    """Another process has the file open; one process evaluates and notifies from it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is open in another process. Stop that one, or give another file (state.file).")
+        self.path = path
+
+
+class StateDamagedError(StateError):
+    """The file is damaged, no file of alert states, or of a newer version; it was left untouched."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"{path} can't be used for the state of alerts ({why}); it was left as it is. Give another file (state.file)."
+        )
+        self.path = path
+        self.why = why
+
+
 class QueryError(SocketscopeError):
     """A query that the model or the backend does not allow; the message says which part."""
+
+
+class RuleError(SocketscopeError):
+    """One mistake in a file of alerting rules, or of cases for them; `key` is where in the file, `line` counts from 1."""
+
+    def __init__(self, file: Path, line: int, key: str, expected: str, found: Any = None) -> None:
+        shown = "" if found is None else f"; found {str(found)[:80]!r}"
+        super().__init__(f"{file}:{line}: {key}: expected {expected}{shown}")
+        self.file = file
+        self.line = line
+        self.key = key
+        self.expected = expected
 
 
 class BackendError(SocketscopeError):

@@ -109,6 +109,17 @@ SEGMENT_SEND_MAX = Attribute(
 )
 SEGMENT_INDEX = Attribute("websocket.segment.index", "0 for the first segment of a connection.")
 SUPPRESSED = Attribute("websocket.error.suppressed", "Errors since the last record that were counted, not recorded.")
+EVALUATION_OUTCOME = Attribute(
+    "socketscope.alerts.evaluation.outcome",
+    "`no_data`: there was nothing to judge; `failed`: the backend could not be asked, or refused the question.",
+    ("ok", "no_data", "failed"),
+)
+NOTIFIER = Attribute("socketscope.alerts.notifier", "Name of the receiver in the configuration.")
+NOTIFICATION_OUTCOME = Attribute(
+    "socketscope.alerts.notification.outcome",
+    "`postponed`: the attempt failed and another one follows; `dead`: given up.",
+    ("delivered", "postponed", "dead"),
+)
 
 OTHER: Final = "_other"
 """Value that stands for all attribute values beyond a limit."""
@@ -254,6 +265,34 @@ DRIFT = Metric(
     "{connection}",
     "Connections by which the gauge of open ones had to be corrected against the live table.",
 )
+ALERT_EVALUATIONS = Metric(
+    "socketscope.alerts.evaluations",
+    "counter",
+    "{evaluation}",
+    "Evaluations of alerting rules; emitted by `socketscope serve`.",
+    (EVALUATION_OUTCOME,),
+)
+ALERT_EVALUATION_DURATION = Metric(
+    "socketscope.alerts.evaluation.duration",
+    "histogram",
+    "s",
+    "From the moment for which all rules that are due together are evaluated to the moment when it is done and kept.",
+    (),
+    (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+ALERT_EVALUATIONS_MISSED = Metric(
+    "socketscope.alerts.evaluations.missed",
+    "counter",
+    "{evaluation}",
+    "Evaluations that did not take place: the service did not run, the machine slept, or there was too much to do.",
+)
+ALERT_NOTIFICATIONS = Metric(
+    "socketscope.alerts.notifications",
+    "counter",
+    "{notification}",
+    "Attempts to deliver a notification.",
+    (NOTIFIER, NOTIFICATION_OUTCOME),
+)
 
 METRICS: tuple[Metric, ...] = (
     ACTIVE_CONNECTIONS,
@@ -276,6 +315,10 @@ METRICS: tuple[Metric, ...] = (
     CHANNEL_IO,
     OVERFLOW,
     DRIFT,
+    ALERT_EVALUATIONS,
+    ALERT_EVALUATION_DURATION,
+    ALERT_EVALUATIONS_MISSED,
+    ALERT_NOTIFICATIONS,
 )
 
 # Events --------------------------------

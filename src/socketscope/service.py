@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 import uvicorn
 
+from socketscope.access import Token
 from socketscope.backends.embedded import EmbeddedBackend
+from socketscope.backends.embedded_traces import EmbeddedTraces
 from socketscope.console.app import create_app
 from socketscope.errors import ConfigurationError, PortInUseError
 from socketscope.store.receiver import Receiver
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from socketscope.backends.links import LinkOptions
     from socketscope.config import Settings
     from socketscope.console.options import ConsoleOptions
 
@@ -78,25 +81,38 @@ class Service:
         self.console_url = f"http://{_authority(console.host, listener.getsockname()[1])}"
         if self.store_file:
             _make_directory(self.store_file.parent)
-        store = await asyncio.to_thread(Store.open, self.store_file)
+        store = await asyncio.to_thread(Store.open, self.store_file, retention=self.settings.store.retention)
         self._running.push_async_callback(asyncio.to_thread, store.close)
-        receiver = Receiver(store, host=otlp.host, grpc_port=otlp.grpc_port, http_port=otlp.http_port)
+        receiver = Receiver(
+            store,
+            host=otlp.host,
+            grpc_port=otlp.grpc_port,
+            http_port=otlp.http_port,
+            token=Token.of(otlp.token),
+        )
         await receiver.start()
         self._running.push_async_callback(receiver.stop)
         self.otlp_grpc = _authority(otlp.host, receiver.grpc_port)
         self.otlp_http = f"http://{_authority(otlp.host, receiver.http_port)}"
-        app = console_app(store, console)
+        app = console_app(store, console, self.settings.links)
         self._console_ended = await self._running.enter_async_context(serving(app, listener))
 
 
-def console_app(store: Store, options: ConsoleOptions) -> FastAPI:
+def console_app(store: Store, options: ConsoleOptions, links: LinkOptions) -> FastAPI:
     """Return the console over an open store."""
     backend = EmbeddedBackend(store)
 
     def cannot_store() -> str | None:
         return None if store.writable else f"The store can't be written: {store.problem or 'it is closed'}."
 
-    return create_app(backend, backend, options, health_checks=[cannot_store], ready_checks=[cannot_store])
+    return create_app(
+        backend,
+        backend,
+        options,
+        traces=EmbeddedTraces(store, links=links),
+        health_checks=[cannot_store],
+        ready_checks=[cannot_store],
+    )
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,8 @@ import { Cards } from "./components/Cards";
 import { Channels } from "./components/Channels";
 import { ConnectionTable } from "./components/ConnectionTable";
 import { Header } from "./components/Header";
+import { SignIn } from "./components/SignIn";
+import { SignOut } from "./components/SignOut";
 import { StaleNote } from "./components/StaleNote";
 import { SystemBars } from "./components/SystemBars";
 import { Timeline } from "./components/Timeline";
@@ -19,6 +21,14 @@ export function App() {
   const dim = isDim(state.kind);
   const open = metrics?.current_connections ?? null;
 
+  if (feed.signedOut) {
+    return (
+      <>
+        <title>socketscope: sign in</title>
+        <SignIn />
+      </>
+    );
+  }
   return (
     <>
       <title>
@@ -28,7 +38,9 @@ export function App() {
             ? "socketscope"
             : `${count(open)} open · socketscope`}
       </title>
-      <Header state={state} metrics={metrics} />
+      <Header state={state} metrics={metrics}>
+        <SignOut />
+      </Header>
       <main className={styles.main}>
         {dim && <StaleNote state={state} />}
         <div className={styles.numbers} data-testid="numbers" data-dim={dim}>

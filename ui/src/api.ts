@@ -107,6 +107,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Backend
+         * @description Tell what the backend is capable of.
+         */
+        get: operations["get_backend_api_backend_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/query/instant": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Instant Query
+         * @description Answer a query with the window that ends at one moment.
+         */
+        post: operations["post_instant_query_api_query_instant_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/query/range": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Range Query
+         * @description Answer a query at many moments.
+         */
+        post: operations["post_range_query_api_query_range_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/instances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Instances
+         * @description List the processes that reported in a period.
+         */
+        get: operations["get_instances_api_instances_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/peak": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Peak
+         * @description Find the greatest sum of a gauge or up-down counter over all live instances in a period.
+         */
+        get: operations["get_peak_api_peak_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connections/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Open Connections
+         * @description Return a page of the connections that are open at one moment, newest first.
+         */
+        get: operations["get_open_connections_api_connections_open_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connections/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Connection Summary
+         * @description Sum up the connections with an event in a period.
+         */
+        get: operations["get_connection_summary_api_connections_summary_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/traces/{connection_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Timeline
+         * @description Return the spans of a connection that was active in a period.
+         */
+        get: operations["get_timeline_api_traces__connection_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description Tell whether the console has a token.
+         */
+        get: operations["get_session_session_get"];
+        put?: never;
+        /**
+         * Sign In
+         * @description Open a session: the cookie in the answer is as good as the token, for 30 days.
+         */
+        post: operations["sign_in_session_post"];
+        /**
+         * Sign Out
+         * @description Take the cookie back.
+         */
+        delete: operations["sign_out_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -152,6 +340,44 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * About
+         * @description `GET /api/backend`.
+         */
+        About: {
+            capabilities: components["schemas"]["Capabilities"];
+            /**
+             * Trace Link
+             * @description Address of the page of a trace, with TRACE-ID in place of its id.
+             */
+            trace_link?: string | null;
+        };
+        /**
+         * Capabilities
+         * @description What a backend can answer: `metrics` (numbers), `connections` (lists, distinct users), `traces`.
+         */
+        Capabilities: {
+            /**
+             * Metrics
+             * @default false
+             */
+            metrics: boolean;
+            /**
+             * Connections
+             * @default false
+             */
+            connections: boolean;
+            /**
+             * Traces
+             * @default false
+             */
+            traces: boolean;
+            /**
+             * Notes
+             * @default []
+             */
+            notes: string[];
+        };
+        /**
          * Connection
          * @description One open connection.
          */
@@ -195,6 +421,48 @@ export interface components {
             counts_at?: string | null;
         };
         /**
+         * ConnectionPage
+         * @description One page of open connections, newest first, and how many there are in all.
+         */
+        ConnectionPage: {
+            /** Connections */
+            connections: components["schemas"]["OpenConnection"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * ConnectionSummary
+         * @description A period's connections, from their events. `unique_users` is None where keys of the hash differ.
+         */
+        ConnectionSummary: {
+            /** Opened */
+            opened: number;
+            /** Closed */
+            closed: number;
+            /** Still Open */
+            still_open: number;
+            /** Lost */
+            lost: number;
+            /** Failed */
+            failed: number;
+            /** Avg Duration */
+            avg_duration: number | null;
+            /** Unique Users */
+            unique_users: number | null;
+            /** Unique Channels */
+            unique_channels: number;
+            /** Messages Received */
+            messages_received: number;
+            /** Messages Sent */
+            messages_sent: number;
+            /** Bytes Received */
+            bytes_received: number;
+            /** Bytes Sent */
+            bytes_sent: number;
+            /** Complete */
+            complete: boolean;
+        };
+        /**
          * Connections
          * @description `GET /monitoring/websocket/connections?limit=&offset=`.
          */
@@ -207,6 +475,11 @@ export interface components {
             limit: number;
             /** Offset */
             offset: number;
+        };
+        /** HTTPValidationError */
+        HTTPValidationError: {
+            /** Detail */
+            detail?: components["schemas"]["ValidationError"][];
         };
         /**
          * Health
@@ -261,6 +534,49 @@ export interface components {
             cpu_usage: number | null;
             /** Memory Usage */
             memory_usage: number | null;
+        };
+        /**
+         * Instance
+         * @description A process of a service that sent metrics: its `service.instance.id`, start and last report.
+         */
+        Instance: {
+            /** Id */
+            id: string;
+            /** Service */
+            service: string;
+            /** Started At */
+            started_at: number;
+            /** Last Seen */
+            last_seen: number;
+        };
+        /**
+         * Instances
+         * @description `GET /api/instances`.
+         */
+        Instances: {
+            /** Instances */
+            instances: components["schemas"]["Instance"][];
+        };
+        /**
+         * InstantQuestion
+         * @description `POST /api/query/instant`.
+         */
+        InstantQuestion: {
+            /** Query */
+            query: components["schemas"]["Query"] | components["schemas"]["Ratio"];
+            /**
+             * At
+             * @description End of the query's window.
+             */
+            at: number;
+        };
+        /**
+         * Lines
+         * @description Answer to a `RangeQuestion`.
+         */
+        Lines: {
+            /** Series */
+            series: components["schemas"]["Series"][];
         };
         /**
          * Liveness
@@ -378,6 +694,46 @@ export interface components {
             stale: boolean;
         };
         /**
+         * OpenConnection
+         * @description A connection that was opened and not closed, of an instance that still reports.
+         */
+        OpenConnection: {
+            /** Id */
+            id: string;
+            /** Instance */
+            instance: string;
+            /** Route */
+            route: string | null;
+            /** Channels */
+            channels: string[];
+            /** User Hash */
+            user_hash: string | null;
+            /** Opened At */
+            opened_at: number;
+            /** Client Address */
+            client_address: string | null;
+            /** User Agent */
+            user_agent: string | null;
+            /** Messages Received */
+            messages_received: number;
+            /** Messages Sent */
+            messages_sent: number;
+            /** Bytes Received */
+            bytes_received: number;
+            /** Bytes Sent */
+            bytes_sent: number;
+            /** Counts At */
+            counts_at: number;
+        };
+        /**
+         * Peak
+         * @description `GET /api/peak`; null where there are no points.
+         */
+        Peak: {
+            /** Peak */
+            peak: number | null;
+        };
+        /**
          * Problem
          * @description Body of every error, as `application/problem+json`.
          */
@@ -401,6 +757,94 @@ export interface components {
             detail: string;
         };
         /**
+         * Query
+         * @description What to read of one metric.
+         *
+         *     First every series of `metric` that matches `where` is reduced over `window` seconds (`over_time`), then the
+         *     series are combined (`across`) for each distinct value of the attributes in `by`.
+         *
+         *     * `last`: the newest value that is not older than `window`; a series that ended drops out.
+         *     * `increase`: the sum of positive deltas of each instance's series within the window; a fall is a counter reset,
+         *       a series born in the window counts from 0. `rate` is `increase / window`.
+         *     * `pNN`: quantile of a histogram's increase over the window, all matching series merged per `by`.
+         *     * `where`: attribute or resource attribute -> the values that match.
+         *     * `complement`: 1 - x, applied after `across`.
+         *     * `offset`: seconds by which the window is moved to the past.
+         *     * `absent`: the answer is 1 where nothing matches and nothing otherwise.
+         *
+         *     Raises `QueryError` for a negative or zero window and for a negative offset.
+         */
+        Query: {
+            /** Metric */
+            metric: string;
+            /**
+             * Over Time
+             * @default last
+             * @enum {string}
+             */
+            over_time: "last" | "avg" | "min" | "max" | "rate" | "increase" | "p50" | "p90" | "p95" | "p99";
+            /**
+             * Window
+             * @default 60
+             */
+            window: number;
+            /**
+             * Across
+             * @default sum
+             * @enum {string}
+             */
+            across: "sum" | "avg" | "min" | "max" | "count";
+            /**
+             * By
+             * @default []
+             */
+            by: string[];
+            /** Where */
+            where?: {
+                [key: string]: string[];
+            };
+            /**
+             * Offset
+             * @default 0
+             */
+            offset: number;
+            /**
+             * Complement
+             * @default false
+             */
+            complement: boolean;
+            /**
+             * Absent
+             * @default false
+             */
+            absent: boolean;
+        };
+        /**
+         * RangeQuestion
+         * @description `POST /api/query/range`.
+         */
+        RangeQuestion: {
+            /** Query */
+            query: components["schemas"]["Query"] | components["schemas"]["Ratio"];
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /**
+             * Step
+             * @description Seconds between the moments that are asked about.
+             */
+            step: number;
+        };
+        /**
+         * Ratio
+         * @description `numerator / denominator` for equal `by` values; 0/0 is no data.
+         */
+        Ratio: {
+            numerator: components["schemas"]["Query"];
+            denominator: components["schemas"]["Query"];
+        };
+        /**
          * Readiness
          * @description `GET /readyz`; 503 when not ready.
          */
@@ -415,6 +859,80 @@ export interface components {
              * @description What is not ready; empty when all is.
              */
             reasons: string[];
+        };
+        /**
+         * Sample
+         * @description One answer of an instant query: the values of `by`, the number, and when its newest datum was measured.
+         */
+        Sample: {
+            /** Labels */
+            labels: {
+                [key: string]: string;
+            };
+            /** Value */
+            value: number;
+            /** Measured At */
+            measured_at: number;
+        };
+        /**
+         * Samples
+         * @description Answer to an `InstantQuestion`.
+         */
+        Samples: {
+            /** Samples */
+            samples: components["schemas"]["Sample"][];
+        };
+        /**
+         * Series
+         * @description One line of a range query: `(time, value)`, value None where there is no data.
+         */
+        Series: {
+            /** Labels */
+            labels: {
+                [key: string]: string;
+            };
+            /** Points */
+            points: [
+                number,
+                number | null
+            ][];
+        };
+        /**
+         * Session
+         * @description `GET /session`.
+         */
+        Session: {
+            /**
+             * Token Needed
+             * @description The console answers only who shows its token or has signed in.
+             */
+            token_needed: boolean;
+        };
+        /**
+         * SignIn
+         * @description `POST /session`.
+         */
+        SignIn: {
+            /**
+             * Token
+             * Format: password
+             * @description The console's token.
+             */
+            token: string;
+        };
+        /**
+         * SpanLink
+         * @description What a span refers to beside its parent.
+         */
+        SpanLink: {
+            /** Trace Id */
+            trace_id: string;
+            /** Span Id */
+            span_id: string;
+            /** Attributes */
+            attributes?: {
+                [key: string]: unknown;
+            };
         };
         /**
          * Stats
@@ -493,6 +1011,76 @@ export interface components {
              * @description When these were measured.
              */
             timestamp: string;
+        };
+        /**
+         * Timeline
+         * @description What a connection left in traces so far, by start: its own spans and all that descend from them.
+         *
+         *     `closed`: the span of its last segment is among them. While a connection is open it is not, nor when it was lost
+         *     on its way here.
+         */
+        Timeline: {
+            /** Connection Id */
+            connection_id: string;
+            /** Spans */
+            spans: components["schemas"]["TraceSpan"][];
+            /** Closed */
+            closed: boolean;
+        };
+        /**
+         * TraceSpan
+         * @description A finished span of `service`; ids are lower-case hexadecimal.
+         */
+        TraceSpan: {
+            /** Trace Id */
+            trace_id: string;
+            /** Span Id */
+            span_id: string;
+            /** Parent Id */
+            parent_id: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "internal" | "server" | "client" | "producer" | "consumer" | "unspecified";
+            /** Service */
+            service: string;
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /**
+             * Status
+             * @default unset
+             * @enum {string}
+             */
+            status: "unset" | "ok" | "error";
+            /** Status Message */
+            status_message?: string | null;
+            /** Attributes */
+            attributes?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Links
+             * @default []
+             */
+            links: components["schemas"]["SpanLink"][];
+        };
+        /** ValidationError */
+        ValidationError: {
+            /** Location */
+            loc: (string | number)[];
+            /** Message */
+            msg: string;
+            /** Error Type */
+            type: string;
+            /** Input */
+            input?: unknown;
+            /** Context */
+            ctx?: Record<string, never>;
         };
     };
     responses: never;
@@ -704,6 +1292,507 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Health"];
                 };
+            };
+        };
+    };
+    get_backend_api_backend_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["About"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_instant_query_api_query_instant_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InstantQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Samples"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_range_query_api_query_range_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RangeQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lines"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_instances_api_instances_get: {
+        parameters: {
+            query: {
+                since: number;
+                until: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Instances"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_peak_api_peak_get: {
+        parameters: {
+            query: {
+                metric: string;
+                since: number;
+                until: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Peak"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_open_connections_api_connections_open_get: {
+        parameters: {
+            query: {
+                at: number;
+                limit: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionPage"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connection_summary_api_connections_summary_get: {
+        parameters: {
+            query: {
+                since: number;
+                until: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionSummary"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_timeline_api_traces__connection_id__get: {
+        parameters: {
+            query: {
+                since: number;
+                until: number;
+                /** @description Narrows the search, where it is known. */
+                service?: string | null;
+            };
+            header?: never;
+            path: {
+                connection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description No span of it is known. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+        };
+    };
+    sign_in_session_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out_session_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -1,12 +1,14 @@
-"""Asking a backend over HTTP: who asks, and JSON answers. The one place that knows the HTTP client."""
+"""Asking over HTTP: who asks, and JSON answers. The one place that knows the HTTP client."""
 
 from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Self
 
 import httpx2
 
@@ -50,12 +52,36 @@ class Access:
         return headers
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back for a request: the names of `headers` are in lower case, `body` is unpacked."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """Return the body's JSON; raises `ValueError` where it is none."""
+        return json.loads(self.body)
+
+    @property
+    def reason(self) -> str:
+        """What the body says of an error, in one line of at most a few hundred characters."""
+        return _reason(self.body.decode("utf-8", "replace"))
+
+
 class JsonClient:
     """Asks the backend called `name` below `url`, and reads JSON.
 
     Every method raises `BackendError` when there is no answer within `timeout` seconds or none that is JSON, and
     `BackendStatusError` for a status other than 2xx. Redirects are not followed: they could carry a secret elsewhere.
-    Raises `ConfigurationError` for a `url` that is none. Use it in one event loop; close it with `aclose`.
+    `tls` decides whose certificates are trusted. Raises `ConfigurationError` for a `url` that is none. Use it in one
+    event loop; close it with `aclose`, or enter it.
     """
 
     def __init__(
@@ -65,9 +91,10 @@ class JsonClient:
         name: str,
         access: Access | None = None,
         timeout: float = TIMEOUT,
+        tls: ssl.SSLContext | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        parsed = _parse(url)
+        parsed = parse(url)
         self.name = name
         self.url = str(parsed.copy_with(username=None, password=None)).rstrip("/")
         self._client = httpx2.AsyncClient(
@@ -75,6 +102,7 @@ class JsonClient:
             headers={"Accept": "application/json", **(access or Access()).to_headers()},
             timeout=timeout,
             transport=transport,
+            verify=True if tls is None else tls,
             # A proxy of the environment knows nothing of what listens here.
             trust_env=not is_loopback(parsed.host),
         )
@@ -87,22 +115,43 @@ class JsonClient:
         """POST `json`, or a `form`, to `path` and return the answer's JSON."""
         return await self._ask("POST", path, json=json, data=form)
 
-    async def aclose(self) -> None:
-        """Close its connections."""
-        await self._client.aclose()
+    async def exchange(self, method: str, path: str, *, most: int | None = None, **request: Any) -> Answer:
+        """Send a request (`json`, `data`, `content`, `headers`, `params`) and return the answer, whatever its status.
 
-    async def _ask(self, method: str, path: str, **request: Any) -> Any:
+        `path` is below the client's URL, or a whole address. Reads about `most` bytes of the answer at the most.
+        Raises `BackendError` when there is none in time.
+        """
         path = path.lstrip("/")
-        shown = f"{self.url}/{path}"
+        shown = path if "://" in path else f"{self.url}/{path}"
+        body = bytearray()
         try:
-            answer = await self._client.request(method, path, **request)
+            async with self._client.stream(method, path, **request) as answer:
+                async for part in answer.aiter_bytes():
+                    body += part
+                    if most is not None and len(body) >= most:
+                        break
         except httpx2.TimeoutException as error:
             raise BackendError(f"{self.name} did not answer {shown} in time ({type(error).__name__})") from error
         except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise BackendError(f"{self.name} could not be asked at {shown}: {reason}") from error
+        return Answer(status=answer.status_code, headers=dict(answer.headers), body=bytes(body))
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Any:
+        shown = f"{self.url}/{path.lstrip('/')}"
+        answer = await self.exchange(method, path, **request)
         if not answer.is_success:
-            raise BackendStatusError(self.name, shown, answer.status_code, _reason(answer))
+            raise BackendStatusError(self.name, shown, answer.status, answer.reason)
         try:
             return answer.json()
         except ValueError as error:
@@ -110,7 +159,8 @@ class JsonClient:
             raise BackendError(f"{self.name} answered {shown} with {kind} where JSON is expected") from error
 
 
-def _parse(url: str) -> httpx2.URL:
+def parse(url: str) -> httpx2.URL:
+    """Read an http:// or https:// address; raises `ConfigurationError` for anything else."""
     try:
         parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, TypeError) as error:
@@ -120,9 +170,17 @@ def _parse(url: str) -> httpx2.URL:
     return parsed
 
 
-def _reason(answer: httpx2.Response) -> str:
+def trusting(file: Path | None = None) -> ssl.SSLContext:
+    """Return what trusts the certificates of `file` (PEM), by default those that are trusted anyway.
+
+    Raises `OSError` (`ssl.SSLError` is one) for a file that can't be read.
+    """
+    return httpx2.create_ssl_context() if file is None else ssl.create_default_context(cafile=file)
+
+
+def _reason(text: str) -> str:
     """Find the sentence in an error's body: a problem document's, Prometheus', Jaeger's, Datadog's, or plain text."""
-    text = answer.text.strip()
+    text = text.strip()
     try:
         body = json.loads(text)
     except ValueError:

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 
-from socketscope.console import problems
+from socketscope.access import Token
+from socketscope.console import api, problems, session
 from socketscope.console.fleet import Fleet
+from socketscope.console.gate import Gate, Guard
 from socketscope.console.health import Check, failures
 from socketscope.console.recent import Recent
 from socketscope.console.routes import Sources, router
-from socketscope.console.security import ALLOWED_HOSTS, SecurityHeaders
+from socketscope.console.security import HostNames, SecurityHeaders
 from socketscope.console.static import PAGE, page_endpoint
 from socketscope.monitoring.live import Live
 
 if TYPE_CHECKING:
-    from socketscope.backends.base import Connections, Metrics
+    from socketscope.backends.base import Connections, Metrics, Traces
     from socketscope.console.options import ConsoleOptions
 
 
@@ -47,6 +48,7 @@ def create_app(
     connections: Connections,
     options: ConsoleOptions,
     *,
+    traces: Traces | None = None,
     health_checks: Sequence[Check] = (),
     ready_checks: Sequence[Check] = (),
     page: Path = PAGE,
@@ -61,6 +63,8 @@ def create_app(
     fleet = Fleet(metrics, connections, options)
     recent = Recent(fleet, clock=clock)
     live = Live(recent.now, period=period)
+    token = Token.of(options.token)
+    gate = Gate(token, clock=clock) if token else None
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -73,7 +77,8 @@ def create_app(
         lifespan=lifespan,
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=ALLOWED_HOSTS, www_redirect=False),
+            Middleware(HostNames, options=options),
+            *([Middleware(Guard, gate=gate)] if gate else []),
         ],
         docs_url=None,  # FastAPI's pages load their scripts from elsewhere
         redoc_url=None,
@@ -89,8 +94,12 @@ def create_app(
         live=live,
         clock=clock,
         health_checks=health_checks,
+        traces=traces,
     )
+    app.state.gate = gate
     app.include_router(router)
+    app.include_router(api.router)
+    app.include_router(session.router)
 
     @app.get("/healthz", tags=["Process"])
     async def get_liveness() -> Liveness:

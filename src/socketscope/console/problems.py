@@ -11,14 +11,17 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from socketscope.errors import BackendError, StoreError
+from socketscope.errors import BackendError, QueryError, StoreError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
 _log = logging.getLogger(__name__)
 
+SECRETS = frozenset({"token"})
+"""Fields of requests whose values no answer repeats."""
 ADVICE = "`/readyz` and the console's log tell more; asking again is safe."
 
 
@@ -37,6 +40,14 @@ def problem(status: int, detail: str) -> Response:
     return Response(body.model_dump_json(), status, media_type="application/problem+json")
 
 
+async def refuse(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send `answer`; to the handshake of a WebSocket too, where the server can, else it is refused with 403."""
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    await answer(scope, receive, send)
+
+
 def explain(error: BackendError | StoreError) -> str:
     """Say in a sentence or two that the backend could not be asked, why, and what to do."""
     return f"The backend could not be asked: {str(error).rstrip('.')}. {ADVICE}"
@@ -46,6 +57,7 @@ def install(app: FastAPI) -> None:
     """Turn the errors of `app` into problem documents."""
     app.add_exception_handler(BackendError, _unavailable)
     app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(QueryError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
@@ -55,6 +67,10 @@ async def _unavailable(_request: Request, error: Exception) -> Response:
     assert isinstance(error, BackendError | StoreError)  # noqa: S101 - it is registered for these
     _log.warning("%s", error)
     return problem(503, explain(error))
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    return problem(422, str(error))
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
@@ -76,4 +92,5 @@ async def _unexpected(_request: Request, _error: Exception) -> Response:
 def _mistake(mistake: dict[str, Any]) -> str:
     name = mistake["loc"][-1]
     expected = mistake["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"{name}={mistake.get('input')!r}: {expected}"
+    given = "" if name in SECRETS else f"={mistake.get('input')!r}"
+    return f"{name}{given}: {expected}"

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import type { Metrics } from "../data/answers";
 import { POLL_SECONDS, type DataState, type Kind } from "../data/feed";
 import { count, duration, timeOfDay } from "../data/format";
@@ -37,10 +38,11 @@ const ANNOUNCEMENTS: Record<Kind, string> = {
 interface Props {
   state: DataState;
   metrics: Metrics | null;
+  children?: ReactNode;
 }
 
 /** What this is, how far its numbers can be trusted, and how old they are. */
-export function Header({ state, metrics }: Props) {
+export function Header({ state, metrics, children }: Props) {
   return (
     <header className={styles.header}>
       <h1 className={styles.name}>socketscope</h1>
@@ -77,6 +79,7 @@ export function Header({ state, metrics }: Props) {
           )}
         </span>
       </p>
+      {children}
       <span className="visually-hidden" role="status">
         {ANNOUNCEMENTS[state.kind]}
       </span>

@@ -1,5 +1,14 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { ask, isConnections, isHistory, isMetrics, metricsOfPush, NoAnswer } from "./answers";
+import {
+  ask,
+  isConnections,
+  isHistory,
+  isMetrics,
+  metricsOfPush,
+  NoAnswer,
+  SignedOut,
+  signIn,
+} from "./answers";
 import { metricsWith } from "./fixtures";
 
 afterEach(() => {
@@ -49,6 +58,24 @@ test("a refusal says the status and what the console says about it", async () =>
   await expect(question()).rejects.toThrow(new NoAnswer("the console answered 503: the store is full"));
   answering(new Response("<h1>Bad gateway</h1>", { status: 502 }));
   await expect(question()).rejects.toThrow(new NoAnswer("the console answered 502"));
+});
+
+test("a console that wants its token is told from one that fails", async () => {
+  answering(Response.json({ detail: "a token is needed" }, { status: 401 }));
+  await expect(question()).rejects.toThrow(SignedOut);
+  answering(Response.json({ detail: "no" }, { status: 403 }));
+  await expect(question()).rejects.not.toBeInstanceOf(SignedOut);
+});
+
+test("a sign-in that fails says why, as far as the console does", async () => {
+  answering(new Response(null, { status: 204 }));
+  expect(await signIn("right")).toBeNull();
+  answering(Response.json({ detail: "This is not the token." }, { status: 401 }));
+  expect(await signIn("wrong")).toBe("This is not the token.");
+  answering(new Response("<h1>Bad gateway</h1>", { status: 502 }));
+  expect(await signIn("right")).toBe("The console answered 502.");
+  answering(new TypeError("Failed to fetch"));
+  expect(await signIn("right")).toBe("The console can't be reached.");
 });
 
 test("an answer of another program is not taken for data", async () => {

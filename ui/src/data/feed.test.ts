@@ -101,3 +101,10 @@ test("everything that arrives extends the chart", () => {
   );
   expect(feed.tail.map((point) => point.time)).toEqual([1795521601, 1795521602]);
 });
+
+test("a console that wants its token signs the page out, until it answers", () => {
+  expect(after().signedOut).toBe(false);
+  expect(after({ kind: "refused" }).signedOut).toBe(true);
+  expect(after({ kind: "refused" }, { kind: "dropped" }).signedOut).toBe(true);
+  expect(after({ kind: "refused" }, pushed(1)).signedOut).toBe(false);
+});

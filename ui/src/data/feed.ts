@@ -25,6 +25,8 @@ export interface Feed {
   dropped: boolean;
   /** Why the last question got no answer; null once anything arrives again. */
   failure: string | null;
+  /** The console wants its token first. */
+  signedOut: boolean;
   /** What arrived since the page was opened, to extend the server's history. */
   tail: Point[];
 }
@@ -32,6 +34,7 @@ export interface Feed {
 export type FeedEvent =
   | { kind: "pushed" | "answered"; metrics: Metrics; at: Moment }
   | { kind: "failed"; reason: string }
+  | { kind: "refused" }
   | { kind: "dropped" };
 
 export type Kind = "connecting" | "live" | "polling" | "stale" | "unreachable";
@@ -44,7 +47,15 @@ export interface DataState {
 }
 
 export function opened(at: Moment): Feed {
-  return { startedAt: at, snapshot: null, pushedAt: null, dropped: false, failure: null, tail: [] };
+  return {
+    startedAt: at,
+    snapshot: null,
+    pushedAt: null,
+    dropped: false,
+    failure: null,
+    signedOut: false,
+    tail: [],
+  };
 }
 
 export function advance(feed: Feed, event: FeedEvent): Feed {
@@ -53,12 +64,15 @@ export function advance(feed: Feed, event: FeedEvent): Feed {
       return { ...feed, pushedAt: null, dropped: true };
     case "failed":
       return { ...feed, failure: event.reason };
+    case "refused":
+      return { ...feed, signedOut: true };
     case "pushed":
     case "answered": {
       const arrived: Feed = {
         ...feed,
         snapshot: { metrics: event.metrics, receivedAt: event.at },
         failure: null,
+        signedOut: false,
         tail: extend(feed.tail, pointOf(event.metrics)),
       };
       return event.kind === "pushed" ? { ...arrived, pushedAt: event.at, dropped: false } : arrived;

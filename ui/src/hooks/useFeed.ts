@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useReducer } from "react";
-import { ask, isMetrics, NoAnswer } from "../data/answers";
+import { ask, isMetrics, NoAnswer, SignedOut } from "../data/answers";
 import { moment, type Moment } from "../data/clock";
 import { advance, channelOf, opened, POLL_SECONDS, type Feed } from "../data/feed";
 import { openLive } from "../data/live";
@@ -30,7 +30,9 @@ export function useFeed(now: Moment): Feed {
         dispatch({ kind: "answered", metrics, at: moment() });
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error;
-        dispatch({ kind: "failed", reason: error.message });
+        dispatch(
+          error instanceof SignedOut ? { kind: "refused" } : { kind: "failed", reason: error.message },
+        );
       }
       // The feed keeps the outcome; the query only keeps time.
       return null;

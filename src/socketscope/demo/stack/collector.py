@@ -117,7 +117,7 @@ class Collector:
                 "SOCKETSCOPE_COLLECTOR_METRICS_HOST": HOST,
                 "SOCKETSCOPE_COLLECTOR_METRICS_PORT": str(self._metrics_port),
                 "SOCKETSCOPE_COLLECTOR_QUEUE": str(directory / "queue"),
-                "SOCKETSCOPE_STORE_ENDPOINT": f"{HOST}:{self._options.store_grpc_port}",
+                "SOCKETSCOPE_COLLECTOR_STORE": f"{HOST}:{self._options.store_grpc_port}",
             },
         )
 

@@ -1,0 +1,1 @@
+"""Boards for the backends that draw them, and their generator."""
