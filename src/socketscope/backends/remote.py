@@ -25,6 +25,7 @@ from socketscope.errors import BackendError, BackendStatusError, QueryError
 from socketscope.query.model import Query, Ratio
 
 T = TypeVar("T")
+_Question = TypeVar("_Question", bound=BaseModel)
 
 _ABOUT: Final = TypeAdapter(wire.About)
 _SAMPLES: Final = TypeAdapter(wire.Samples)
@@ -60,12 +61,12 @@ class RemoteBackend:
 
     async def instant(self, query: Query | Ratio, *, at: float) -> Sequence[Sample]:
         """Answer `query` with the window that ends at `at`; see `Metrics.instant`."""
-        question = wire.InstantQuestion(query=query, at=at)
+        question = _asked(wire.InstantQuestion, query=query, at=at)
         return (await self._post(_SAMPLES, "query/instant", question)).samples
 
     async def range(self, query: Query | Ratio, *, start: float, end: float, step: float) -> Sequence[Series]:
         """Answer `query` at `start, start + step, ...` up to `end`; see `Metrics.range`."""
-        question = wire.RangeQuestion(query=query, start=start, end=end, step=step)
+        question = _asked(wire.RangeQuestion, query=query, start=start, end=end, step=step)
         return (await self._post(_LINES, "query/range", question)).series
 
     async def instances(self, *, since: float, until: float) -> Sequence[Instance]:
@@ -119,6 +120,15 @@ class RemoteBackend:
         with _refusals():
             answer = await self._client.post(f"{wire.PREFIX}/{path}", json=question.model_dump(mode="json"))
         return _read(shape, answer, self._client)
+
+
+def _asked(kind: type[_Question], **fields: Any) -> _Question:
+    """Make a question; what is wrong with it is said before it travels. Raises `QueryError`."""
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        raise QueryError(wrong) from error
 
 
 async def _get(client: JsonClient, shape: TypeAdapter[T], path: str, parameters: Parameters | None = None) -> T:
