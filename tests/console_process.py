@@ -7,7 +7,8 @@ import uvicorn
 
 from socketscope.backends.links import LinkOptions
 from socketscope.console.options import ConsoleOptions
-from socketscope.service import console_app, listen
+from socketscope.service import console_app
+from socketscope.serving import listen
 
 
 @contextlib.contextmanager

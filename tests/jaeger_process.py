@@ -1,82 +1,32 @@
-"""The real Jaeger as a process of its own, on free ports of the loopback interface."""
-
-import os
-import subprocess
-import time
-from pathlib import Path
+"""The real Jaeger."""
 
 import grpc
-import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
-from socketscope.demo.stack.collector import tools
+from real_program import RealProgram, required
+from socketscope.demo.stack.destinations import JAEGER_LISTENERS
 from socketscope.demo.stack.http import Unreachable, get
 from socketscope.demo.stack.options import HOST, free_port
 
-VERSION = "1.62.0"
-LISTENERS = (
-    "admin.http.host-port",
-    "collector.grpc-server.host-port",
-    "collector.http-server.host-port",
-    "collector.otlp.grpc.host-port",
-    "collector.otlp.http.host-port",
-    "query.grpc-server.host-port",
-    "query.http-server.host-port",
-    "http-server.host-port",
-    "processor.jaeger-binary.server-host-port",
-    "processor.jaeger-compact.server-host-port",
-    "processor.zipkin-compact.server-host-port",
-)
-"""Whatever Jaeger listens on unless it is told otherwise."""
-
-
-def find_jaeger(environment=os.environ):
-    """The program, or None: `SOCKETSCOPE_JAEGER`, or what scripts/tools built."""
-    if chosen := environment.get("SOCKETSCOPE_JAEGER"):
-        return Path(chosen)
-    built = tools(environment) / f"jaeger-{VERSION}" / "jaeger"
-    return built if built.is_file() else None
-
 
 def required_jaeger():
-    """The program; skips the test where it can't be had, and fails in CI."""
-    found = find_jaeger()
-    if not found:
-        reason = "no Jaeger: set SOCKETSCOPE_JAEGER or run scripts/tools jaeger"
-        assert os.environ.get("CI") != "true", reason
-        pytest.skip(reason)
-    return found
+    return required("jaeger")
 
 
-class JaegerProcess:
-    """Runs while it is entered: `url` of page and API, `otlp` (host:port) to send to."""
+class JaegerProcess(RealProgram):
+    """`url` of page and API, `otlp` (host:port) to send to."""
 
     def __init__(self, program, directory):
         self.program = program
-        self.log = Path(directory) / "jaeger.log"
-        self.ports = {name: free_port() for name in LISTENERS}
-        self.url = f"http://{HOST}:{self.ports['query.http-server.host-port']}"
+        self.ports = {name: free_port() for name in JAEGER_LISTENERS}
         self.otlp = f"{HOST}:{self.ports['collector.otlp.grpc.host-port']}"
+        super().__init__(directory, f"http://{HOST}:{self.ports['query.http-server.host-port']}")
 
-    def __enter__(self):
-        listen = [f"--{name}={HOST}:{port}" for name, port in self.ports.items()]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [self.program, *listen],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "OTEL_TRACES_SAMPLER": "always_off"},  # it would find its own queries
-            )
-        self.wait_until(self.ready)
-        return self
+    def command(self):
+        return [self.program, *(f"--{name}={HOST}:{port}" for name, port in self.ports.items())]
 
-    def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+    def start(self, **environment):
+        return super().start(OTEL_TRACES_SAMPLER="always_off", **environment)  # it would find its own queries
 
     def ready(self):
         try:
@@ -94,11 +44,3 @@ class JaegerProcess:
 
     def get(self, path):
         return get(f"{self.url}{path}")
-
-    def wait_until(self, condition, seconds=60):
-        end = time.monotonic() + seconds
-        while not (answer := condition()):
-            assert self.process.poll() is None, f"Jaeger ended: {self.log.read_text()[-2000:]}"
-            assert time.monotonic() < end, "waited too long"
-            time.sleep(0.05)
-        return answer

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from argparse import ArgumentParser
 from dataclasses import asdict, dataclass
@@ -48,3 +50,18 @@ class Report:
         )
         print(f"{sum(row.ok is True for row in self.rows)} of {len(self.rows)} rows pass; {self._file}")
         sys.exit(0 if passed else 1)
+
+
+def pytest_passes(*arguments: str) -> tuple[bool, str]:
+    """Run tests that must not be skipped; give whether all passed, and pytest's last line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "CI": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        print(done.stdout[-4000:])
+    return done.returncode == 0, done.stdout.strip().splitlines()[-1]

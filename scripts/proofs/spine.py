@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
-from report import ROOT, Report
+from report import ROOT, Report, pytest_passes
 
 BIN = Path(sys.executable).parent
 SHOTS = ROOT / ".artifacts" / "screenshots"
@@ -103,21 +102,6 @@ def compare(report: Report, name: str, found: dict[str, Any]) -> None:
         "points, spans, records > 0",
         bool(found.get("collector")) and all((found.get("collector_accepted") or {"none": 0}).values()),
     )
-
-
-def pytest_passes(*arguments: str) -> tuple[bool, str]:
-    """Run tests that must not be skipped; give whether all passed, and pytest's last line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "CI": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        print(done.stdout[-4000:])
-    return done.returncode == 0, done.stdout.strip().splitlines()[-1]
 
 
 def clean_install(folder: Path) -> dict[str, Any]:

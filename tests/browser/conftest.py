@@ -1,4 +1,3 @@
-import os
 import shutil
 import time
 
@@ -6,17 +5,11 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from otlp_source import Source
+from real_program import lacking
 from service_process import ServiceProcess
 from socketscope.console.static import PAGE
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def lacking(reason):
-    """Skip for a tool that a developer may lack; a failure where everything has to be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

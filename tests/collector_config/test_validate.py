@@ -1,6 +1,5 @@
 """The shipped configurations, by the word of the real Collector."""
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -9,7 +8,8 @@ import pytest
 import yaml
 
 from prometheus_process import required_prometheus
-from socketscope.demo.stack.collector import VERSION, configurations, find, version
+from real_program import required_collector
+from socketscope.demo.stack.collector import VERSION, configurations, version
 
 FOLDER = Path(__file__).parents[2] / "collector-config"
 DESTINATIONS = sorted(
@@ -19,12 +19,7 @@ DESTINATIONS = sorted(
 
 @pytest.fixture(scope="module")
 def otelcol():
-    found = find(os.environ)
-    if not found:
-        reason = "no Collector: set SOCKETSCOPE_OTELCOL or run scripts/tools otelcol"
-        assert os.environ.get("CI") != "true", reason
-        pytest.skip(reason)
-    return found
+    return required_collector()
 
 
 def validate(otelcol, *paths):

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from prometheus_process import PrometheusProcess, find_prometheus
+from prometheus_process import PrometheusProcess, required_prometheus
 from service_process import ServiceProcess
 from socketscope.demo.stack import programs
 from socketscope.demo.stack.collector import configurations, find
@@ -29,14 +29,6 @@ _SENT = re.compile(
     r'^otelcol_exporter_sent_metric_points(?:_total)?\{[^}]*exporter="([^"]+)"[^}]*\} (\S+)$', re.MULTILINE
 )
 _ACCEPTED = re.compile(r"^otelcol_receiver_accepted_metric_points(?:_total)?\{[^}]*\} (\S+)$", re.MULTILINE)
-
-
-def lacking():
-    """Why the programs can't be had here, or None."""
-    for program, found in (("otelcol", find(os.environ)), ("prometheus", find_prometheus())):
-        if not found:
-            return f"no {program}: run scripts/tools {program}"
-    return None
 
 
 class Pipeline:
@@ -71,7 +63,7 @@ class Pipeline:
         self.service = ServiceProcess("--data", self.directory / "data")
         for number, (name, (strategy, native)) in enumerate(SERVERS.items()):
             server = PrometheusProcess(
-                find_prometheus(), self.directory / f"prometheus-{number}", strategy=strategy, native=native
+                required_prometheus(), self.directory / f"prometheus-{number}", strategy=strategy, native=native
             )
             self.servers[name] = server.start()
         self.collector = self.start(self._collector())

@@ -13,8 +13,9 @@ from websockets.sync.client import connect
 
 from dashboards.generate import STRATEGIES
 from prometheus_process import PrometheusProcess, required_prometheus
+from real_program import required_collector
 from socketscope.demo.stack import programs
-from socketscope.demo.stack.collector import configuration, find
+from socketscope.demo.stack.collector import configuration
 from socketscope.demo.stack.http import Unreachable, get
 from socketscope.demo.stack.options import HOST, Options, free_port
 from socketscope.demo.stack.process import Process, Program
@@ -90,11 +91,7 @@ def make_sends_wait(url):
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory):
     """Strategy -> `Filled`, and `ledger`, once the chat has ended and everything has arrived."""
-    program, otelcol = required_prometheus(), find(os.environ)
-    if otelcol is None:
-        reason = "no Collector: set SOCKETSCOPE_OTELCOL or run scripts/tools otelcol"
-        assert os.environ.get("CI") != "true", reason
-        pytest.skip(reason)
+    program, otelcol = required_prometheus(), required_collector()
     directory = tmp_path_factory.mktemp("traffic")
     otlp, health, own, chat_port, slow_port = (free_port() for _ in range(5))
     options = Options(chat_port=chat_port, otlp_endpoint=f"http://{HOST}:{otlp}", duration=8)

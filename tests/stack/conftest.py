@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from socketscope.demo.stack.collector import find
+from real_program import required_collector
 from socketscope.demo.stack.options import free_port
 
 PORTS = ("port", "otlp-grpc-port", "otlp-http-port", "store-grpc-port", "store-http-port", "chat-port")
@@ -16,12 +16,7 @@ PORTS = ("port", "otlp-grpc-port", "otlp-http-port", "store-grpc-port", "store-h
 
 @pytest.fixture(scope="session")
 def otelcol():
-    found = find(os.environ)
-    if not found:
-        reason = "no Collector: set SOCKETSCOPE_OTELCOL or run scripts/tools otelcol"
-        assert os.environ.get("CI") != "true", reason
-        pytest.skip(reason)
-    return found
+    return required_collector()
 
 
 @dataclass(frozen=True)
