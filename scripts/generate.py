@@ -20,6 +20,7 @@ from socketscope.console.app import create_app
 from socketscope.console.options import ConsoleOptions
 from socketscope.notify.options import Options
 from socketscope.notify.registry import TYPES
+from socketscope.rules.form import json_schema
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -173,6 +174,11 @@ def openapi() -> str:
     return json.dumps(app.openapi(), indent=2) + "\n"
 
 
+def rules_schema() -> str:
+    """Return docs/rules.schema.json: what a file of alerting rules may hold, for editors."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
 def all_attributes() -> list[semconv.Attribute]:
     """Return every attribute of the module, by name."""
     found = [value for value in vars(semconv).values() if isinstance(value, semconv.Attribute)]
@@ -208,6 +214,7 @@ FILES = {
     "docs/metrics.md": metrics_page,
     "docs/configuration.md": configuration_page,
     "docs/notifiers.md": notifiers_page,
+    "docs/rules.schema.json": rules_schema,
     "ui/openapi.json": openapi,
     **BOARDS,
 }

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,10 +18,17 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from pydantic_settings.exceptions import SettingsError
 
 from socketscope.access import Listening
+from socketscope.alerts.options import AlertOptions
+from socketscope.backends.choose import BackendOptions
 from socketscope.backends.links import LinkOptions
 from socketscope.console.options import ConsoleOptions
 from socketscope.errors import ConfigurationError
+from socketscope.notify.configured import mistake as notifier_mistake
+from socketscope.notify.configured import with_secrets
+from socketscope.notify.registry import Notifiers
+from socketscope.notify.secrets import HIDDEN
 from socketscope.query.kept import HOURS
+from socketscope.state.options import StateOptions
 from socketscope.store.retention import DAY_NS, Retention
 
 if TYPE_CHECKING:
@@ -30,8 +37,6 @@ if TYPE_CHECKING:
 PREFIX: Final = "SOCKETSCOPE_"
 FILE: Final = "socketscope.yaml"
 """Name of the file that is read from the working directory where none is named."""
-HIDDEN: Final = "(hidden)"
-"""Stands for a secret's value in messages."""
 
 Layer = Mapping[str, Mapping[str, Any]]
 """Section -> key -> value, from one source."""
@@ -90,6 +95,16 @@ class Settings(BaseSettings):
     otlp: OtlpOptions = OtlpOptions()
     store: StoreOptions = StoreOptions()
     links: LinkOptions = LinkOptions()
+    backend: BackendOptions = BackendOptions()
+    alerts: AlertOptions = AlertOptions()
+    state: StateOptions = StateOptions()
+    notifiers: Notifiers = Field(default_factory=dict)
+
+    @property
+    def state_file(self) -> Path | None:
+        """Where alerts keep their state; None for nowhere but in memory."""
+        store = self.store.file
+        return self.state.file or (store.with_name("socketscope-state.sqlite") if store else None)
 
     @classmethod
     def settings_customise_sources(
@@ -125,10 +140,17 @@ def load(file: Path | None = None, options: Layer | None = None) -> Settings:
                 merged[section] = {**known, **values}
             else:
                 merged[section] = values
+    mistakes: list[ConfigurationError] = []
+    if "notifiers" in merged:
+        merged["notifiers"] = with_secrets(
+            merged["notifiers"], os.environ, mistakes, where=lambda name: _name("notifiers", name, layers)
+        )
     try:
-        return Settings(**merged)
+        settings = Settings(**merged)
     except ValidationError as error:
-        mistakes = [_mistake(detail, layers) for detail in error.errors()]
+        mistakes += [_mistake(detail, layers) for detail in error.errors()]
+    if not mistakes:
+        return settings
     if len(mistakes) == 1:
         raise mistakes[0]
     raise ExceptionGroup("settings", mistakes)
@@ -147,12 +169,11 @@ def data_directory() -> Path:
 
 
 def fields() -> Iterator[tuple[str, str, Any]]:
-    """Yield section, key and pydantic's description of each setting."""
+    """Yield section, key and pydantic's description of each setting; notifiers, which have names, are left out."""
     for section, model in Settings.model_fields.items():
-        assert isinstance(model.annotation, type)  # noqa: S101 - sections are classes
-        assert issubclass(model.annotation, BaseModel)  # noqa: S101 - of options
-        for key, field in model.annotation.model_fields.items():
-            yield section, key, field
+        if isinstance(model.annotation, type) and issubclass(model.annotation, BaseModel):
+            for key, field in model.annotation.model_fields.items():
+                yield section, key, field
 
 
 def is_secret(section: str, key: str | None) -> bool:
@@ -193,15 +214,34 @@ def _read_file(path: Path) -> Layer:
 def _mistake(detail: ErrorDetails, layers: list[tuple[str, Layer]]) -> ConfigurationError:
     path = [str(part) for part in detail["loc"]]
     section, key = path[0], path[1] if len(path) > 1 else None
+    if section == "notifiers" and key:
+        return notifier_mistake(detail, _name(section, key, layers))
     known = [key for of, key, _ in fields() if of == section]
+    inner = path[2:] if key else []
     if detail["type"] == "extra_forbidden":
-        expected = f"one of {', '.join(known if key else Settings.model_fields)}"
+        names = _keys_within(section, key) if inner else known if key else Settings.model_fields
+        expected = f"one of {', '.join(names)}"
+    elif key is None and detail["type"] == "value_error":  # of several keys together; their values may be secret
+        keys = ", ".join(detail["input"]) if isinstance(detail["input"], Mapping) else HIDDEN
+        return ConfigurationError(_name(section, None, layers), keys, detail["msg"].removeprefix("Value error, "))
     elif key is None:
         expected = f"keys and values, of the keys {', '.join(known)}"
     else:
         expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     shown = HIDDEN if is_secret(section, key) and detail["input"] is not None else detail["input"]
-    return ConfigurationError(_name(section, key, layers), shown, expected)
+    return ConfigurationError(".".join([_name(section, key, layers), *inner]), shown, expected)
+
+
+def _keys_within(section: str, key: str | None) -> list[str]:
+    """Give the keys of what a setting is made of, where that are settings themselves."""
+    annotation = next(field.annotation for of, name, field in fields() if (of, name) == (section, key))
+    return [name for model in _models(annotation) for name in model.model_fields]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models(argument)]
 
 
 def _name(section: str, key: str | None, layers: list[tuple[str, Layer]]) -> str:

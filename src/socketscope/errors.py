@@ -122,7 +122,8 @@ class StateDamagedError(StateError):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
-            f"{path} can't be used for the state of alerts ({why}); it was left as it is. Give another file (state.file)."
+            f"{path} can't be used for the state of alerts ({why}); it was left as it is. "
+            "Give another file (state.file)."
         )
         self.path = path
         self.why = why
@@ -133,7 +134,7 @@ class QueryError(SocketscopeError):
 
 
 class RuleError(SocketscopeError):
-    """One mistake in a file of alerting rules, or of cases for them; `key` is where in the file, `line` counts from 1."""
+    """One mistake in a file of alerting rules or of cases for them, at `key`; `line` counts from 1."""
 
     def __init__(self, file: Path, line: int, key: str, expected: str, found: Any = None) -> None:
         shown = "" if found is None else f"; found {str(found)[:80]!r}"

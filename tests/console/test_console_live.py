@@ -67,7 +67,7 @@ class Client:
 
 async def until(condition):
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - there is no event for what tests look at
+        while not condition():
             await asyncio.sleep(0.001)
 
 

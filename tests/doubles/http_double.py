@@ -6,8 +6,9 @@ refuses, and never guesses.
 
 import gzip
 import json
+import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,17 +22,32 @@ class Asked:
     body: bytes
 
 
+@dataclass(frozen=True)
+class Reply:
+    """An answer with more than JSON and 200: str and bytes are sent as they are. `cut`: how much of it arrives."""
+
+    content: object
+    status: int = 200
+    headers: dict = field(default_factory=dict)
+    cut: int | None = None
+
+
 class Refusal(Exception):  # noqa: N818 - an answer of the double, no error of its own
-    def __init__(self, status, body):
+    def __init__(self, status, body, headers=None):
         super().__init__(body)
         self.status = status
         self.body = body
+        self.headers = headers or {}
 
 
 class HttpDouble:
-    """Answers on 127.0.0.1 while it is entered; `answer(asked)` returns what becomes JSON, or raises `Refusal`."""
+    """Answers on 127.0.0.1 while it is entered; `answer(asked)` returns what becomes JSON, or raises `Refusal`.
 
-    def __init__(self):
+    `tls`: a context of ssl, for https.
+    """
+
+    def __init__(self, *, tls=None):
+        self.tls = tls
         self.asked = []
         self.url = ""
 
@@ -54,16 +70,27 @@ class HttpDouble:
                 asked = Asked(self.command, address.path, query, headers, body)
                 double.asked.append(asked)
                 try:
-                    status, content = 200, double.answer(asked)
+                    reply = double.answer(asked)
                 except Refusal as refusal:
-                    status, content = refusal.status, refusal.body
-                is_text = isinstance(content, str)
-                payload = (content if is_text else json.dumps(content)).encode()
-                self.send_response(status)
+                    reply = Reply(refusal.body, refusal.status, refusal.headers)
+                self.reply(reply if isinstance(reply, Reply) else Reply(reply))
+
+            def reply(self, reply):
+                content = reply.content
+                is_text = isinstance(content, str | bytes)
+                payload = (
+                    content if isinstance(content, bytes) else (content if is_text else json.dumps(content)).encode()
+                )
+                self.send_response(reply.status)
                 self.send_header("Content-Type", "text/plain" if is_text else "application/json")
                 self.send_header("Content-Length", str(len(payload)))
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(payload)
+                self.wfile.write(payload[: reply.cut])
+                if reply.cut is not None:
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    self.close_connection = True
 
             do_GET = do_POST = handle_any  # noqa: N815 - the names are http.server's
 
@@ -72,9 +99,11 @@ class HttpDouble:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if self.tls:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self._server.server_port}"
         return self
 
     def __exit__(self, *_):

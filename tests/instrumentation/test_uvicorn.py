@@ -71,7 +71,7 @@ def patched(options: Options | None = None) -> Any:
 
 async def until(condition: Callable[[], bool], within: float = 10) -> None:
     async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110  # the condition belongs to uvicorn and the SDK: no event to wait for
+        while not condition():  # the condition belongs to uvicorn and the SDK: no event to wait for
             await asyncio.sleep(0.005)
 
 

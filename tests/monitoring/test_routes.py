@@ -62,7 +62,7 @@ async def served(app: FastAPI) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
     task = asyncio.create_task(server._serve([sock]))
     try:
         async with asyncio.timeout(10):
-            while not server.started:  # noqa: ASYNC110  # uvicorn offers no event
+            while not server.started:  # uvicorn offers no event
                 await asyncio.sleep(0.005)
         async with httpx.AsyncClient(base_url=f"http://{address}/monitoring/websocket") as client:
             yield client, address

@@ -10,6 +10,7 @@ from otlp_requests import (
     T0,
     counter,
     gauge,
+    key_values,
     metrics_request,
     number,
     put,
@@ -276,3 +277,20 @@ def test_the_query_package_imports_neither_duckdb_nor_the_sdk():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_where_and_by_know_attributes_of_the_scope_and_its_name(store, ask):
+    for name, mode, value in (("one", "fast", 1), ("two", "slow", 10)):
+        request = metrics_request(counter("messages", number(10, value)))
+        scope = request.resource_metrics[0].scope_metrics[0].scope
+        scope.name = name
+        scope.attributes.extend(key_values({"mode": mode, "service.name": "hidden by the resource's"}))
+        put(store, request)
+    assert ask(Query("messages", by=("mode", "service.name")), 20) == {("fast", "chat"): 1, ("slow", "chat"): 10}
+    assert ask(Query("messages", where={"otel.scope.name": ("two",)}, by=("otel.scope.version",)), 20) == {("1",): 10}
+
+
+def test_values_of_attributes_that_are_no_text_are_compared_as_json_writes_them(store, ask):
+    for value in (True, 5, 0.5, [1, "two"]):
+        put_counter(store, number(10, 1, attributes={"a": value}))
+    assert ask(Query("messages", by=("a",)), 20) == {("true",): 1, ("5",): 1, ("0.5",): 1, ('[1,"two"]',): 1}

@@ -1,16 +1,17 @@
 """A store's process is killed (SIGKILL) while it takes requests, again and again: is all that it acknowledged there?
 
-    python tests/store/killing.py --rounds 100
+    python tests/store/killing.py --rounds 100 [--json FILE]
 
 Each round starts a process with the store and its receivers, sends all three signals over gRPC from several threads,
 kills the process at a random moment, opens the file here and compares. In the process roll-ups are made and the log
 is moved into the file (a check-point) all the time, so that kills hit those too.
 """
 
-# ruff: noqa: T201, S311  # a program of its own; its chances are no secrets
+# ruff: noqa: T201  # a program of its own; its chances are no secrets
 
 import argparse
 import contextlib
+import json
 import random
 import signal
 import subprocess
@@ -35,11 +36,16 @@ POINTS = 5
 
 PROGRAM = """
 import asyncio, pathlib, sys, time
+from socketscope.store import upkeep
 from socketscope.store.receiver import Receiver
+from socketscope.store.record import Recorder
 from socketscope.store.store import Store
 async def main():
     store = Store.open(pathlib.Path(sys.argv[1]))
-    store._database.connection.execute("SET GLOBAL checkpoint_threshold = '64KB'")
+    upkeep.LOG_BYTES = 32 << 10
+    # Commits take their time, so that kills find some under way.
+    write = Recorder._write
+    Recorder._write = lambda self, batches: (write(self, batches), time.sleep(0.01))[0]
     receiver = Receiver(store, grpc_port=0, http_port=0)
     await receiver.start()
     print(receiver.grpc_port, flush=True)
@@ -59,6 +65,7 @@ class Account:
     found: set = field(default_factory=set)
     rounds: int = 0
     wrong_totals: int = 0
+    in_checkpoints: int = 0
 
     @property
     def missing(self):
@@ -156,6 +163,7 @@ def kill_rounds(directory, rounds, *, seed=0, senders=6):
             child.wait()
             for thread in threads:
                 thread.join()
+        account.in_checkpoints += path.with_name(f"{path.name}.journal").exists()
         read(path, account)
         account.rounds += 1
     return account
@@ -164,14 +172,27 @@ def kill_rounds(directory, rounds, *, seed=0, senders=6):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         account = kill_rounds(directory, options.rounds)
     print(
-        f"{account.rounds} kills: {len(account.sent)} sent, {len(account.acknowledged)} acknowledged,"
-        f" {len(account.found)} found; {len(account.missing)} acknowledged are missing, {len(account.unknown)} were"
-        f" never sent, {account.wrong_totals} wrong totals"
+        f"{account.rounds} kills, {account.in_checkpoints} of them in a check-point: {len(account.sent)} sent,"
+        f" {len(account.acknowledged)} acknowledged, {len(account.found)} found; {len(account.missing)} acknowledged"
+        f" are missing, {len(account.unknown)} were never sent, {account.wrong_totals} wrong totals"
     )
+    if options.json:
+        figures = {
+            "kills": account.rounds,
+            "in_checkpoints": account.in_checkpoints,
+            "sent": len(account.sent),
+            "acknowledged": len(account.acknowledged),
+            "found": len(account.found),
+            "missing": len(account.missing),
+            "never_sent": len(account.unknown),
+            "wrong_totals": account.wrong_totals,
+        }
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
     sys.exit(bool(account.missing or account.unknown or account.wrong_totals))
 
 

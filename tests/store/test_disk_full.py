@@ -38,7 +38,7 @@ class Sender:
         self.store = store
         self.points = 0
         self.sent = 0
-        self._random = random.Random(1)  # noqa: S311  # no secrets
+        self._random = random.Random(1)  # no secrets
 
     def send(self, size=300):
         self.sent += 1

@@ -63,9 +63,9 @@ def count(store, table):
     return store.select(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608  # names of our own tables
 
 
-def grpc_export(receiver, request=REQUEST):
+def grpc_export(receiver, request=REQUEST, **options):
     with grpc.insecure_channel(f"127.0.0.1:{receiver.grpc_port}") as channel:
-        return MetricsServiceStub(channel).Export(request, timeout=10)
+        return MetricsServiceStub(channel).Export(request, timeout=10, **options)
 
 
 def fails_with(error):
@@ -133,6 +133,11 @@ def test_the_sdk_s_exporters_deliver_all_three_signals(store, receiver, protocol
 
 def test_grpc_acknowledges_after_the_commit(store, receiver):
     assert grpc_export(receiver) == ExportMetricsServiceResponse()
+    assert count(store, "number_points") == 1
+
+
+def test_grpc_takes_gzip(store, receiver):
+    grpc_export(receiver, compression=grpc.Compression.Gzip)
     assert count(store, "number_points") == 1
 
 

@@ -21,6 +21,7 @@ from socketscope.errors import BackendError, StoreError
 from socketscope.query.catalog import Catalog
 from socketscope.query.model import Query, Ratio
 from socketscope.query.sql import Compiled, compile_instant, compile_range
+from socketscope.query.sql_many import Together, compile_together
 from socketscope.query.sql_parts import Grid, nanoseconds
 from socketscope.store.peaks import LIVE_AFTER_NS, peak_statements
 from socketscope.store.store import Store
@@ -52,6 +53,27 @@ class EmbeddedBackend:
             for _, group, value, measured_ns in rows
         ]
         return sorted(samples, key=lambda sample: tuple(sample.labels.values()))
+
+    async def instant_many(self, queries: Sequence[Query], *, at: float) -> Sequence[Sequence[Sample]]:
+        """Answer many queries at one moment, each as `instant` does, in far less time than one by one."""
+        compiled: list[Together] = []
+
+        def statements(catalog: Catalog) -> list[tuple[str | None, Mapping[str, Any]]]:
+            compiled.extend(compile_together(queries, catalog, at=at))
+            return [(each.sql, each.parameters) for each in compiled]
+
+        answers = await self._run(self._store.ask, statements)
+        samples: list[list[Sample]] = [[] for _ in queries]
+        for each, rows in zip(compiled, answers, strict=True):
+            for _, group, value, measured_ns in rows:
+                number, values = each.groups[group]
+                query = queries[number]
+                labels = dict(zip(query.by, values, strict=True))
+                samples[number].append(Sample(labels, 1 - value if query.complement else value, measured_ns / 1e9))
+        for number, query in enumerate(queries):
+            if query.absent:
+                samples[number] = [] if samples[number] else [Sample({}, 1.0, at - query.offset)]
+        return samples
 
     async def range(self, query: Query | Ratio, *, start: float, end: float, step: float) -> Sequence[Series]:
         """Answer `query` at `start, start + step, ...` up to `end`; each series has a point for every moment."""

@@ -65,9 +65,21 @@ _LIFE: Final = f"event_name IN ('{semconv.OPENED.name}', '{semconv.PROGRESS.name
 
 OPEN: Final = f"""
 WITH {_LIVE},
+here AS (       -- the resources of live instances
+    SELECT resources.id AS resource_id, resources.instance_id FROM resources
+    SEMI JOIN live ON live.service_name = resources.service_name AND live.instance_id = resources.instance_id
+),
+happened AS (
+    SELECT * FROM events
+    WHERE connection_id IS NOT NULL AND time_ns <= $at::BIGINT AND {_LIFE}
+        AND resource_id IN (SELECT resource_id FROM here)
+),
+standing AS MATERIALIZED (      -- few of many, so that only few are looked at closely
+    SELECT connection_id FROM happened WHERE event_name <> '{semconv.CLOSED.name}'
+    EXCEPT SELECT connection_id FROM happened WHERE event_name = '{semconv.CLOSED.name}'
+),
 known AS (
     SELECT connection_id, resource_id,
-        bool_or(event_name = '{semconv.CLOSED.name}') AS is_closed,
         coalesce(   -- a connection whose first record was lost is known by a later one
             min(time_ns) FILTER (WHERE event_name = '{semconv.OPENED.name}'),
             min(time_ns - (coalesce(duration, 0) * 1e9)::BIGINT)
@@ -82,19 +94,11 @@ known AS (
         arg_max(messages_sent, time_ns) AS messages_sent,
         arg_max(bytes_received, time_ns) AS bytes_received,
         arg_max(bytes_sent, time_ns) AS bytes_sent
-    FROM events
-    WHERE connection_id IS NOT NULL AND time_ns <= $at::BIGINT AND {_LIFE}
-    GROUP BY connection_id, resource_id
-),
-standing AS (
-    SELECT known.*, resources.instance_id
-    FROM known JOIN resources ON resources.id = known.resource_id
-    SEMI JOIN live ON live.service_name = resources.service_name AND live.instance_id = resources.instance_id
-    WHERE NOT known.is_closed
+    FROM happened SEMI JOIN standing USING (connection_id) GROUP BY connection_id, resource_id
 )
 SELECT count(*) OVER () AS total, connection_id, instance_id, route, channels, user_hash, opened_ns, client_address,
     user_agent, messages_received, messages_sent, bytes_received, bytes_sent, counts_ns
-FROM standing
+FROM known JOIN here USING (resource_id)
 ORDER BY opened_ns DESC, connection_id
 """
 """What is open at `$at`, newest first, each row beginning with how many there are in all."""

@@ -37,6 +37,7 @@ class PrometheusMetrics:
     """
 
     capabilities = Capabilities(metrics=True, notes=NOTES)
+    language: Final = "prometheus"
 
     def __init__(
         self,
@@ -84,6 +85,20 @@ class PrometheusMetrics:
             Series(dict(zip(names, labels, strict=True)), [(start + k * step, line.get(k)) for k in range(grid.steps)])
             for labels, line in sorted(lines.items())
         ]
+
+    async def raw_instant(self, text: str, *, at: float) -> Sequence[Sample]:
+        """Answer an expression of PromQL; the labels are as the backend has them."""
+        lines = await self._api.at(text, at)
+        return [Sample(line.labels, line.points[-1][1], at) for line in lines if line.points]
+
+    async def raw_range(self, text: str, *, start: float, end: float, step: float) -> Sequence[Series]:
+        """Answer an expression of PromQL at `start, start + step, ...` up to `end`."""
+        grid = Grid.range(start, end, step)
+        series = []
+        for line in await self._api.over(text, grid):
+            values = {grid.index(moment): value for moment, value in line.points}
+            series.append(Series(line.labels, [(start + k * step, values.get(k)) for k in range(grid.steps)]))
+        return series
 
     async def instances(self, *, since: float, until: float) -> Sequence[Instance]:
         """List the processes that reported in `[since, until]`, the last to report first."""

@@ -17,6 +17,9 @@ from socketscope.errors import MissingExtraError
 EXTRAS: Final = {
     "otlp": ("opentelemetry.sdk", "opentelemetry.exporter.otlp", "uvicorn"),
     "server": (
+        "aiosmtpd",
+        "aiosmtplib",
+        "apprise",
         "duckdb",
         "fastapi",
         "grpc",
@@ -35,7 +38,7 @@ ANY_ARGUMENTS: Final = {"allow_extra_args": True, "ignore_unknown_options": True
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command: the extra that it needs, and how its arguments are read. Its function has the command's name."""
+    """A command: the extra that it needs, and how its arguments are read. Its function, or group, has its name."""
 
     extra: str
     context_settings: Mapping[str, Any] = field(default_factory=dict)
@@ -46,8 +49,10 @@ COMMANDS: Final = {
     "serve": Entry("server"),
     "demo": Entry("server"),
     "trace": Entry("server"),
+    "rules": Entry("server"),
+    "notify": Entry("server"),
 }
-"""All commands, in the order of the help. `socketscope.cli.NAME` has the function `NAME`."""
+"""All commands, in the order of the help. `socketscope.cli.NAME` has the function, or the group of commands, `NAME`."""
 
 
 class Commands(TyperGroup):
@@ -65,6 +70,8 @@ class Commands(TyperGroup):
         if not has_extra(entry.extra):
             return _missing(cmd_name, entry.extra)
         function = getattr(import_module(f"socketscope.cli.{cmd_name}"), cmd_name)
+        if isinstance(function, typer.Typer):  # a group of commands
+            return typer.main.get_command(function)
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         alone.command(cmd_name, context_settings=dict(entry.context_settings))(function)
         return typer.main.get_command(alone)

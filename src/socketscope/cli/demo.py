@@ -65,8 +65,8 @@ def demo(
 ) -> None:
     """Run a chat with simulated users, watch it in the console, and compare what came back with what they did.
 
-    Exit codes: 0 all numbers are equal, 1 a program failed, 2 a wrong option or a port in use, 3 a number differs,
-    130 stopped before the users had begun.
+    Exit codes: 0 all numbers are equal, 1 a program failed, 2 a wrong option or a port in use, 3 a number differs or
+    the alert did not fire, resolve or arrive by mail, 130 stopped before the users had begun.
     """
     terminal = Terminal()
     stop = Event()
@@ -119,7 +119,7 @@ def demo(
         typer.echo(f"socketscope demo: {error}", err=True)
         wrong = isinstance(error, ConfigurationError | PortInUseError)
         raise typer.Exit(WRONG_OPTION if wrong else FAILED) from None
-    if not found.equal:
+    if not found.equal or found.missing_alerts:
         raise typer.Exit(DIFFERENT)
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from socketscope.alerting import AlertsService
     from socketscope.config import Settings
     from socketscope.service import Service
+
+
+class Only(StrEnum):
+    """Parts of the service that can run alone."""
+
+    ALERTS = "alerts"
 
 
 def serve(
@@ -31,8 +39,12 @@ def serve(
     config: Annotated[
         Path | None, typer.Option(help="Configuration file.", show_default="socketscope.yaml, if there is one")
     ] = None,
+    only: Annotated[
+        Only | None,
+        typer.Option(help="Run the alerts alone, over the backend of the configuration.", show_default="everything"),
+    ] = None,
 ) -> None:
-    """Receive OTLP, keep it, and show it: the embedded backend and the console."""
+    """Receive OTLP, keep it, show it, and tell of what is wrong: the embedded backend, the console and the alerts."""
     from socketscope.config import load
     from socketscope.errors import ConfigurationError
 
@@ -45,7 +57,7 @@ def serve(
         "store": given(data=data, memory=True if memory else False if data else None),
     }
     settings = load(config, options)
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve_alerts(settings) if only else _serve(settings))
 
 
 def given(**options: Any) -> dict[str, Any]:
@@ -54,7 +66,8 @@ def given(**options: Any) -> dict[str, Any]:
 
 
 async def _serve(settings: Settings) -> None:
-    from socketscope.service import Service, stop_at_signal
+    from socketscope.service import Service
+    from socketscope.serving import stop_at_signal
 
     with stop_at_signal() as stop:
         async with Service(settings) as service:
@@ -62,16 +75,43 @@ async def _serve(settings: Settings) -> None:
             await service.run_until(stop)
 
 
+async def _serve_alerts(settings: Settings) -> None:
+    from socketscope.alerting import AlertsService
+    from socketscope.serving import stop_at_signal
+
+    with stop_at_signal() as stop:
+        async with AlertsService(settings) as service:
+            announce_alerts(service)
+            await service.run_until(stop)
+
+
 def announce(service: Service) -> None:
     """Print where everything listens. The last line begins with `ready`."""
-    from rich.console import Console
-
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    for what, where in (
+    _announce(
+        service.console_url,
         ("console", service.console_url),
         ("OTLP gRPC", service.otlp_grpc),
         ("OTLP HTTP", service.otlp_http),
         ("store", str(service.store_file or "in memory")),
-    ):
+        ("alerts", service.alerting),
+    )
+
+
+def announce_alerts(service: AlertsService) -> None:
+    """Print what runs, as `announce` does."""
+    backend = service.settings.backend
+    _announce(
+        service.url,
+        ("routes", f"{service.url}/alerts"),
+        ("backend", f"{backend.kind} {backend.url or ''}".rstrip()),
+        ("alerts", service.alerting),
+    )
+
+
+def _announce(ready: str, *lines: tuple[str, str]) -> None:
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    for what, where in lines:
         console.print(f"{what:<10} {where}")
-    console.print(f"{'ready':<10} {service.console_url}", style="bold green")
+    console.print(f"{'ready':<10} {ready}", style="bold green")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from socketscope.errors import BackendError, QueryError, StoreError
+from socketscope.errors import BackendError, QueryError, StateError, StoreError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -57,6 +57,7 @@ def install(app: FastAPI) -> None:
     """Turn the errors of `app` into problem documents."""
     app.add_exception_handler(BackendError, _unavailable)
     app.add_exception_handler(StoreError, _unavailable)
+    app.add_exception_handler(StateError, _unkept)
     app.add_exception_handler(QueryError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -67,6 +68,11 @@ async def _unavailable(_request: Request, error: Exception) -> Response:
     assert isinstance(error, BackendError | StoreError)  # noqa: S101 - it is registered for these
     _log.warning("%s", error)
     return problem(503, explain(error))
+
+
+async def _unkept(_request: Request, error: Exception) -> Response:
+    _log.warning("%s", error)
+    return problem(503, str(error))
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

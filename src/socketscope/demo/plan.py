@@ -1,7 +1,8 @@
 """What the simulated users do, as data: the same seed gives the same steps, whatever the machine's pace.
 
 A room's life is an opening (people join and talk), a hold with everybody connected, then rounds in which one departs,
-the rest talks on and another one arrives. Who is still there at the end leaves.
+the rest talks on and another one arrives. Errors come in a burst, in all rooms at the same time. Who is still there at
+the end leaves.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Final, Literal
 
 ROUNDS: Final = 14
 """Rounds of a bounded run: with 100 users they make for 230 accepted connections."""
+BURST: Final = (1, 2)
+"""Of so many rounds, those in which whoever departs makes the handler raise; in all others nobody does."""
 ROOM_SIZE: Final = 10
 SMALLEST: Final = 3
 """A room needs somebody who sees that another one has gone, also when one place is left empty."""
@@ -128,7 +131,7 @@ class _Room:
 
     def round(self, number: int) -> Iterator[Step]:
         user = self.present.pop(self.rng.randrange(len(self.present)))
-        how: Departure = self.rng.choices(("leave", "vanish", "raise"), (2, 1, 1))[0]
+        how: Departure = "raise" if number % ROUNDS in BURST else self.rng.choices(("leave", "vanish"), (2, 1))[0]
         yield Depart(user, how, self.rng.choice(MISTAKES) if how == "raise" else "")
         yield self.talking()
         # The first one to go is not replaced: from here on there are always fewer than in the hold, also for a

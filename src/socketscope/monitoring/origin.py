@@ -1,26 +1,26 @@
-"""Which pages may open the live socket."""
+"""Which pages may open the live socket, and ask for changes."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from starlette.websockets import WebSocket
+from starlette.requests import HTTPConnection
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def is_same_origin(websocket: WebSocket) -> bool:
-    """Whether a socket was opened by a page of this very service, or by a program that is no browser.
+def is_same_origin(connection: HTTPConnection) -> bool:
+    """Whether a socket or a request comes from a page of this very service, or from a program that is no browser.
 
-    Browsers let any page open a socket to any host and tell its `Origin`; programs send none. `Origin: null`
+    Browsers let any page send these to any host and tell its `Origin`; programs send none. `Origin: null`
     (a sandboxed frame, a file) is foreign.
     """
-    origin = websocket.headers.get("origin")
+    origin = connection.headers.get("origin")
     if origin is None:
         return True
-    scheme = "https" if websocket.url.scheme == "wss" else "http"
+    scheme = "https" if connection.url.scheme in ("https", "wss") else "http"
     try:
-        theirs, ours = urlsplit(origin), urlsplit(f"{scheme}://{websocket.headers['host']}")
+        theirs, ours = urlsplit(origin), urlsplit(f"{scheme}://{connection.headers['host']}")
         return theirs.scheme == scheme and _address(theirs.hostname, theirs.port, scheme) == _address(
             ours.hostname, ours.port, scheme
         )

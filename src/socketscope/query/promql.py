@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 
 from socketscope.errors import QueryError
 from socketscope.query.model import Across, OverTime, Query, Ratio
@@ -34,18 +34,27 @@ class Compiled:
     labels: Mapping[str, str]
 
 
-def compile_query(query: Query | Ratio, naming: Naming, *, exact: bool = True) -> Compiled | None:
+Counting = Literal["exact", "safe", "anchored", "approximate"]
+
+
+def compile_query(
+    query: Query | Ratio, naming: Naming, *, exact: bool = True, counting: Counting | None = None
+) -> Compiled | None:
     """Compile to one expression, for an instant as for a range; None where a metric of it was not found.
 
     `exact=False` writes Prometheus' own `increase` and `rate`: approximate, and right to about the export interval
-    when processes restart under the same instance id. Alerting rules and dashboards have nobody who asks `resets`.
+    when processes restart under the same instance id. Dashboards have nobody who asks `resets`. `counting`, where it is
+    given, wins, for alerting rules, which have nobody to ask either: `safe` is exact but for series that were reset in
+    the window or in the hour before, and for them Prometheus' own; `anchored` is exact for them too, but for quantiles
+    of native histograms, and is understood by Prometheus from 3.16 on and by nobody else.
 
     Of a ratio 0/0 is NaN, which is no data. Raises `QueryError` for what can't be asked.
     """
+    counting = counting or ("exact" if exact else "approximate")
     if isinstance(query, Ratio):
         require_same_labels(query)
-        above = compile_query(query.numerator, naming, exact=exact)
-        below = compile_query(query.denominator, naming, exact=exact)
+        above = compile_query(query.numerator, naming, counting=counting)
+        below = compile_query(query.denominator, naming, counting=counting)
         if above is None or below is None:
             return None
         return Compiled(f"({above.promql}) / ({below.promql})", above.labels)
@@ -53,7 +62,7 @@ def compile_query(query: Query | Ratio, naming: Naming, *, exact: bool = True) -
     if found is None:
         return Compiled("vector(1)", {}) if query.absent else None
     labels = {} if query.absent else {naming.label(attribute): attribute for attribute in query.by}
-    answer = _aggregated(query, found, naming, tuple(labels), exact=exact)
+    answer = _aggregated(query, found, naming, tuple(labels), counting)
     if query.absent:
         # The quantile of nothing is NaN, which is no data and does not pass the comparison.
         answer = f"absent({answer} > -Inf)" if query.over_time in QUANTILES else f"absent({answer})"
@@ -144,17 +153,19 @@ def _found(query: Query, naming: Naming) -> Found | None:
     return found
 
 
-def _aggregated(query: Query, found: Found, naming: Naming, labels: tuple[str, ...], *, exact: bool) -> str:
+def _aggregated(query: Query, found: Found, naming: Naming, labels: tuple[str, ...], counting: Counting) -> str:
+    if found.histogram == "native" and counting == "anchored":
+        counting = "safe"
     if query.over_time in QUANTILES:
         fraction = QUANTILES[query.over_time]
         if found.histogram == "classic":
-            grown = _grown(selector(query, found, naming, "_bucket"), query, "increase", exact=exact)
+            grown = _grown(selector(query, found, naming, "_bucket"), query, "increase", counting)
             return f"histogram_quantile({fraction}, sum{_by(('le', *labels))}({grown}))"
-        grown = _grown(selector(query, found, naming), query, "increase", exact=exact)
+        grown = _grown(selector(query, found, naming), query, "increase", counting)
         return f"histogram_quantile({fraction}, sum{_by(labels)}({grown}))"
     series = selector(query, found, naming)
     if query.over_time in COUNTING:
-        reduced = _grown(series, query, query.over_time, exact=exact)
+        reduced = _grown(series, query, query.over_time, counting)
     else:
         if found.histogram == "native" and query.over_time in {"min", "max"}:
             raise QueryError(
@@ -166,14 +177,18 @@ def _aggregated(query: Query, found: Found, naming: Naming, labels: tuple[str, .
     return f"{query.across}{_by(labels)}({reduced})"
 
 
-def _grown(series: str, query: Query, over_time: str, *, exact: bool) -> str:
+def _grown(series: str, query: Query, over_time: str, counting: Counting) -> str:
     """Write what each series grew by within the window (`increase`), or that per second (`rate`)."""
-    window = duration(query.window)
-    if not exact:
-        return f"{over_time}({series}[{window}]{_offset(query.offset)})"
-    now = f"last_over_time({series}[{window}]{_offset(query.offset)})"
+    window, offset = duration(query.window), _offset(query.offset)
+    if counting == "approximate":
+        return f"{over_time}({series}[{window}]{offset})"
+    now = f"last_over_time({series}[{window}]{offset})"
     before = f"last_over_time({series}[{duration(BASE_SECONDS)}]{_offset(query.offset + query.window)})"
     grown = f"{now} - {before} or {now}"
+    if counting in ("safe", "anchored"):
+        reset = f"resets({series}[{duration(query.window + BASE_SECONDS)}]{offset}) > 0"
+        anchored = " anchored" if counting == "anchored" else ""
+        grown = f"({grown}) unless {reset} or increase({series}[{window}]{anchored}{offset})"
     return f"({grown}) / {query.window!r}" if over_time == "rate" else grown
 
 

@@ -1,53 +1,68 @@
 """Compile a `Query` or `Ratio` to one SQL statement for the embedded backend's tables (`store/schema.py`).
 
-Pure: text and parameters come out, nobody is asked. Names and values of attributes travel as parameters only.
+Pure: text and parameters come out, nobody is asked; which series match is looked up in a `Catalog`. Names and values
+of attributes never get into a statement.
 """
 
 # ruff: noqa: S608  # only names of our own columns are put into the text; every value is a bound parameter
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from socketscope.errors import QueryError
-from socketscope.query import sql_quantile, sql_series
+from socketscope.query.catalog import Catalog, Groups
 from socketscope.query.model import Query, Ratio
-from socketscope.query.sql_parts import Grid, Parameters, frame
+from socketscope.query.sql_parts import Frame, Grid, Parameters, frame
+from socketscope.query.sql_quantile import quantile
+from socketscope.query.sql_reduce import reduce
 
 _QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+_REDUCTIONS = ("last", "avg", "min", "max", "increase")
+_ACROSS = ("sum", "avg", "min", "max", "count")
 
 
 class Compiled(NamedTuple):
-    """A statement: text, parameters by name, and the attributes whose values stand in the rows.
+    """A statement, its parameters by name, and what its rows mean.
 
-    Its rows are `(k, value of each label ..., value, measured_ns)`, sorted: k is the index of the moment (0 for an
-    instant), value a float (infinite for x/0), measured_ns the time of the newest point behind it. An attribute that
-    a series lacks is the empty text. Moments without data have no row.
+    Rows are `(k, g, value, measured_ns)`: k is the index of the moment (0 for an instant), `groups[g]` the values of
+    `labels`, value a float (infinite for x/0), measured_ns the time of the newest point behind it. An attribute that
+    a series lacks is the empty text. Moments without data have no row. `sql` is None where no series matches, and so
+    nothing has to be asked.
     """
 
-    sql: str
+    sql: str | None
     parameters: dict[str, Any]
     labels: tuple[str, ...]
+    groups: Sequence[tuple[str, ...]]
 
 
-def compile_instant(query: Query | Ratio, *, at: float) -> Compiled:
+def compile_instant(query: Query | Ratio, catalog: Catalog, *, at: float) -> Compiled:
     """Ask at one moment (epoch seconds). Raises `QueryError` for what can't be asked."""
-    return _compile(query, Grid.instant(at))
+    return _compile(query, catalog, Grid.instant(at))
 
 
-def compile_range(query: Query | Ratio, *, start: float, end: float, step: float) -> Compiled:
+def compile_range(query: Query | Ratio, catalog: Catalog, *, start: float, end: float, step: float) -> Compiled:
     """Ask at `start, start + step, ...` up to `end` (seconds), in one statement. Raises `QueryError`."""
-    return _compile(query, Grid.range(start, end, step))
+    return _compile(query, catalog, Grid.range(start, end, step))
 
 
-def _compile(query: Query | Ratio, grid: Grid) -> Compiled:
-    parameters = Parameters()
-    grid_cte = grid.cte(parameters)
+def _compile(query: Query | Ratio, catalog: Catalog, grid: Grid) -> Compiled:
+    parameters, groups = Parameters(), Groups()
     if isinstance(query, Ratio):
-        labels, answer = _ratio(query, grid, parameters)
+        labels = _labels(query.numerator)
+        if labels != _labels(query.denominator):
+            raise QueryError(
+                f"by={query.numerator.by!r} over by={query.denominator.by!r}: a ratio needs the same on both sides"
+            )
+        above = _query(frame(query.numerator, grid, catalog, groups), parameters)
+        below = _query(frame(query.denominator, grid, catalog, groups), parameters)
+        sql = above and below and _ratio(above, below)
     else:
-        labels, answer = _labels(query), _query(query, grid, parameters)
-    return Compiled(f"WITH {grid_cte}\nSELECT * FROM (\n{answer}\n) ORDER BY ALL", parameters.values, labels)
+        labels = _labels(query)
+        sql = _query(frame(query, grid, catalog, groups), parameters)
+    return Compiled(sql, parameters.values, labels, groups.values if labels else [()])
 
 
 def _labels(query: Query) -> tuple[str, ...]:
@@ -55,46 +70,43 @@ def _labels(query: Query) -> tuple[str, ...]:
     return () if query.absent else query.by
 
 
-def _ratio(ratio: Ratio, grid: Grid, parameters: Parameters) -> tuple[tuple[str, ...], str]:
-    labels = _labels(ratio.numerator)
-    if labels != _labels(ratio.denominator):
-        raise QueryError(
-            f"by={ratio.numerator.by!r} over by={ratio.denominator.by!r}: a ratio needs the same on both sides"
-        )
-    columns = ["k", *(f"by{index}" for index in range(len(labels)))]
-    return (
-        labels,
-        f"""SELECT {", ".join(columns)}, above.value / below.value AS value,
+def _ratio(above: str, below: str) -> str:
+    return f"""SELECT k, g, above.value / below.value AS value,
     least(above.measured_ns, below.measured_ns) AS measured_ns
-FROM ({_query(ratio.numerator, grid, parameters)}) above
-JOIN ({_query(ratio.denominator, grid, parameters)}) below USING ({", ".join(columns)})
-WHERE above.value <> 0 OR below.value <> 0""",
-    )
+FROM ({above}) above JOIN ({below}) below USING (k, g)
+WHERE above.value <> 0 OR below.value <> 0"""
 
 
-def _query(query: Query, grid: Grid, parameters: Parameters) -> str:
-    laid = frame(query, grid, parameters)
-    over_time = query.over_time
-    if over_time in _QUANTILES:
-        answer = sql_quantile.quantile(laid, _QUANTILES[over_time], parameters)
-    elif over_time == "increase":
-        answer = sql_series.increase(laid, grid)
-    elif over_time == "rate":
-        answer = sql_series.increase(laid, grid, per_second=query.window)
-    elif over_time == "last":
-        answer = sql_series.last(laid)
-    elif over_time in {"avg", "min", "max"}:
-        answer = sql_series.over_window(laid, grid, parameters)
-    else:
-        raise QueryError(
-            f"over_time={over_time!r} is not one of last, avg, min, max, rate, increase, p50, p90, p95, p99"
-        )
-    if query.across not in {"sum", "avg", "min", "max", "count"}:
-        raise QueryError(f"across={query.across!r} is not one of sum, avg, min, max, count")
+def _query(laid: Frame, parameters: Parameters) -> str | None:
+    query = laid.query
+    answer = reduction(laid, parameters)
     if query.absent:
-        return f"""SELECT k, 1::DOUBLE AS value, moment - {laid.offset} AS measured_ns
-FROM grid ANTI JOIN ({answer}) USING (k)"""
-    if query.complement:
-        columns = laid.columns("1 - value AS value", "measured_ns")
-        return f"SELECT {columns} FROM ({answer})"
+        return _absent(laid, answer, parameters)
+    if answer and query.complement:
+        return f"SELECT k, g, 1 - value AS value, measured_ns FROM ({answer})"
     return answer
+
+
+def reduction(laid: Frame, parameters: Parameters) -> str | None:
+    """Reduce and combine the series that were chosen; None where there are none. Raises `QueryError`."""
+    over_time, across = laid.query.over_time, laid.query.across
+    if over_time not in {*_QUANTILES, *_REDUCTIONS, "rate"}:
+        known = ", ".join((*_REDUCTIONS, "rate", *_QUANTILES))
+        raise QueryError(f"over_time={over_time!r} is not one of {known}")
+    if across not in _ACROSS:
+        raise QueryError(f"across={across!r} is not one of {', '.join(_ACROSS)}")
+    if not laid.ids:
+        return None
+    if over_time in _QUANTILES:
+        return quantile(laid, _QUANTILES[over_time], parameters) if laid.histograms else None
+    if over_time == "rate":
+        return reduce(laid, "increase", parameters, divisor=laid.query.window)
+    return reduce(laid, over_time, parameters)
+
+
+def _absent(laid: Frame, answer: str | None, parameters: Parameters) -> str:
+    start = parameters.bind(laid.grid.start_ns - laid.offset_ns, "BIGINT")
+    step, steps = parameters.bind(laid.grid.step_ns, "BIGINT"), parameters.bind(laid.grid.steps, "BIGINT")
+    there = f"ANTI JOIN ({answer}) USING (k)" if answer else ""
+    return f"""SELECT k, 0 AS g, 1::DOUBLE AS value, {start} + k * {step} AS measured_ns
+FROM range({steps}) moments(k) {there}"""

@@ -1,14 +1,15 @@
-"""Pieces that all compiled statements share: parameters, the grid of moments, the series that were chosen."""
-
-# ruff: noqa: S608  # only names of our own columns are put into the text; every value is a bound parameter
+"""Pieces that all compiled statements share: parameters, the grid of moments, a query laid over it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from socketscope.errors import QueryError
+from socketscope.query.catalog import Catalog, Groups
+from socketscope.query.kept import HOURS, Kept, Stretch, cover, widest_dividing
 from socketscope.query.model import Query
 
 MAX_STEPS = 11_000
@@ -62,56 +63,90 @@ class Grid:
         """The last moment."""
         return self.start_ns + (self.steps - 1) * self.step_ns
 
-    def cte(self, parameters: Parameters) -> str:
-        """Define `grid(k, moment)`."""
-        start, step = parameters.bind(self.start_ns, "BIGINT"), parameters.bind(self.step_ns, "BIGINT")
-        steps = parameters.bind(self.steps, "BIGINT")
-        return f"grid AS MATERIALIZED (SELECT k, {start} + k * {step} AS moment FROM range({steps}) r(k))"
+    def index(self, moment: float) -> int:
+        """Give which of the moments is the nearest to `moment` (epoch seconds, of a backend that rounds them)."""
+        return round((moment * 1e9 - self.start_ns) / self.step_ns) if self.steps > 1 else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A query laid over the grid, as bound SQL: its offset and window, and the first and last time it looks at.
+    """A query laid over the grid: its windows `(moment - offset - window, moment - offset]`, and what is read for it.
 
-    The window that ends at a moment is `(moment - offset - window, moment - offset]`.
+    `first` is where its first window begins and `last` where its last one ends. `ids` are the series that match,
+    `groups` the number of each one's values of `by`.
     """
 
     query: Query
-    offset: str
-    window: str
-    first: str
-    last: str
-    chosen: str
+    grid: Grid
+    kept: Kept
+    offset_ns: int
+    window_ns: int
+    ids: Sequence[int]
+    groups: Sequence[int]
+    numbers: bool
+    histograms: bool
 
     @property
-    def by(self) -> list[str]:
-        """Names of the columns that hold the values of `query.by`."""
-        return [f"by{index}" for index in range(len(self.query.by))]
-
-    def columns(self, *more: str) -> str:
-        """Write a select list that begins with the moment and the `by` columns."""
-        return ", ".join(("k", *self.by, *more))
+    def first(self) -> int:
+        """When the first window begins."""
+        return self.grid.start_ns - self.offset_ns - self.window_ns
 
     @property
-    def cells(self) -> str:
-        """Define `cells`: every moment with every chosen series, and its window `(since, until]`."""
-        return f"""cells AS (
-    SELECT k, moment - {self.offset} AS until, moment - {self.offset} - {self.window} AS since, chosen.*
-    FROM grid CROSS JOIN chosen
-)"""
+    def last(self) -> int:
+        """When the last window ends."""
+        return self.grid.end_ns - self.offset_ns
+
+    @property
+    def instant(self) -> bool:
+        """There is one window."""
+        return self.grid.steps == 1
+
+    @property
+    def knows_older(self) -> bool:
+        """A window begins before the store did, so that what series had counted by then may be in it."""
+        return self.first < self.kept.created_ns
+
+    def chosen(self, parameters: Parameters) -> str:
+        """Define `chosen(series_id, g)`."""
+        ids, groups = parameters.bind(self.ids, "BIGINT[]"), parameters.bind(self.groups, "BIGINT[]")
+        return f"chosen AS MATERIALIZED (SELECT unnest({ids}) AS series_id, unnest({groups}) AS g)"
+
+    def stretches(self) -> list[Stretch]:
+        """Choose what to read: of one window only the ends have to be exact, of many every begin and end."""
+        begin = self.grid.start_ns - self.offset_ns
+        widest = HOURS if self.instant else widest_dividing(begin, self.grid.step_ns, self.window_ns)
+        return cover(self.kept, self.first, self.last, widest)
+
+    def windows(self, parameters: Parameters) -> str:
+        """Write `from_k, to_k`: a piece lies in the windows `from_k .. to_k - 1`, by its `time_ns`."""
+        shift = parameters.bind(self.offset_ns - self.grid.start_ns, "BIGINT")
+        step, window = parameters.bind(self.grid.step_ns, "BIGINT"), parameters.bind(self.window_ns, "BIGINT")
+        steps = parameters.bind(self.grid.steps, "BIGINT")
+        return f"""greatest(0, (time_ns + {shift} + {step} - 1) // {step}) AS from_k,
+        least({steps}, (time_ns + {shift} + {window} + {step} - 1) // {step}) AS to_k"""
+
+    def begins(self, parameters: Parameters) -> str:
+        """Write when the window `k` begins."""
+        first, step = parameters.bind(self.first, "BIGINT"), parameters.bind(self.grid.step_ns, "BIGINT")
+        return f"({first} + k * {step})"
 
 
-def frame(query: Query, grid: Grid, parameters: Parameters) -> Frame:
-    """Bind what `query` needs over `grid`."""
+def frame(query: Query, grid: Grid, catalog: Catalog, groups: Groups) -> Frame:
+    """Lay `query` over `grid` and choose its series."""
     offset_ns = nanoseconds(query.offset, "offset")
     window_ns = min(nanoseconds(min(query.window, _MAX_WINDOW_NS / 1e9), "window"), _MAX_WINDOW_NS) or 1
+    after_ns = grid.start_ns - offset_ns - window_ns
+    found = list(catalog.find(query.metric, where=query.where, by=query.by, after_ns=after_ns))
     return Frame(
         query,
-        offset=parameters.bind(offset_ns, "BIGINT"),
-        window=parameters.bind(window_ns, "BIGINT"),
-        first=parameters.bind(grid.start_ns - offset_ns - window_ns, "BIGINT"),
-        last=parameters.bind(grid.end_ns - offset_ns, "BIGINT"),
-        chosen=_chosen(query, parameters),
+        grid,
+        catalog.kept,
+        offset_ns,
+        window_ns,
+        ids=[series.series_id for series in found],
+        groups=[groups.number(series.values) for series in found],
+        numbers=any(not series.histogram for series in found),
+        histograms=any(series.histogram for series in found),
     )
 
 
@@ -121,27 +156,3 @@ def nanoseconds(seconds: float, what: str) -> int:
         raise QueryError(f"{what}={seconds!r}: seconds of this century are expected")
     whole = math.floor(seconds)
     return whole * 1_000_000_000 + round((seconds - whole) * 1e9)
-
-
-def _chosen(query: Query, parameters: Parameters) -> str:
-    """Define `chosen`: the series that match, whether they are delta, and their `by` values."""
-    conditions = [f"series.metric = {parameters.bind(query.metric, 'VARCHAR')}"]
-    for name, values in query.where.items():
-        wanted = parameters.bind(list(values), "VARCHAR[]")
-        conditions.append(f"list_contains({wanted}, {_attribute(name, parameters)})")
-    columns = ["series.id AS series_id", "series.temporality = 'delta' AS is_delta"]
-    columns += [f"{_attribute(name, parameters)} AS by{index}" for index, name in enumerate(query.by)]
-    return f"""chosen AS MATERIALIZED (
-    SELECT {", ".join(columns)}
-    FROM series JOIN resources ON resources.id = series.resource_id
-    WHERE {" AND ".join(conditions)}
-)"""
-
-
-def _attribute(name: str, parameters: Parameters) -> str:
-    """Read an attribute of the series, else of its resource, as text; empty where there is none."""
-    pointer = parameters.bind("/" + name.replace("~", "~0").replace("/", "~1"), "VARCHAR")
-    return (
-        f"coalesce(json_extract_string(series.attributes, {pointer}),"
-        f" json_extract_string(resources.attributes, {pointer}), '')"
-    )

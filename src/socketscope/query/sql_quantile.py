@@ -1,96 +1,73 @@
-"""SQL for quantiles of histograms with explicit buckets.
+"""SQL for quantiles of histograms, with explicit or exponential buckets.
 
-The increase of every bucket over the window, all series merged; then linear interpolation within the bucket that
-holds the rank, from 0 (or, for negative bounds, at the bound) in the first, and at the greatest bound in the last.
-Series whose bounds differ are merged bucket by bucket at their upper bounds.
+The observations of every bucket within the window, all series merged at the buckets' upper bounds; then linear
+interpolation within the bucket that holds the rank. The first explicit bucket begins at 0 (or, where its bound is
+negative, at that bound); what lies beyond the greatest bound answers that bound.
 """
 
 # ruff: noqa: S608  # only names of our own columns are put into the text; every value is a bound parameter
 
 from __future__ import annotations
 
+from socketscope.query.kept import POINTS, Stretch
 from socketscope.query.sql_parts import Frame, Parameters
-from socketscope.query.sql_series import born, reset_by_start
+from socketscope.query.tables import BUCKETS
 
 
 def quantile(frame: Frame, fraction: float, parameters: Parameters) -> str:
-    """Take the quantile `fraction` (0..1) of the increase within the window.
-
-    A cumulative series is cut into epochs at its resets (and where its bounds change); in each the counts only grow.
-    """
+    """Take the quantile `fraction` (0..1) of what was observed within the window; no observation is no data."""
     rank = f"{parameters.bind(fraction, 'DOUBLE')} * total"
-    of_chosen = "counts IS NOT NULL AND series_id IN (SELECT series_id FROM chosen)"
-    by = ", ".join(("k", *frame.by))
-    return f"""WITH {frame.chosen},
-points AS (
-    SELECT series_id, time_ns, start_ns, count, bounds, counts FROM histogram_points
-    WHERE {of_chosen} AND time_ns > {frame.first} AND time_ns <= {frame.last}
-    UNION ALL
-    SELECT series_id, max(time_ns), arg_max(start_ns, time_ns), arg_max(count, time_ns),
-        arg_max(bounds, time_ns), arg_max(counts, time_ns)
-    FROM histogram_points WHERE {of_chosen} AND time_ns <= {frame.first} GROUP BY series_id
+    pieces = [_piece(stretch, parameters) for stretch in frame.stretches()]
+    if frame.knows_older:
+        pieces.append(_older(frame, parameters))
+    if not pieces:
+        return "SELECT 0 AS k, 0 AS g, 0.0 AS value, 0 AS measured_ns WHERE false"
+    still = f"WHERE born_ns IS NULL OR born_ns > {frame.begins(parameters)}" if frame.knows_older else ""
+    return f"""WITH {frame.chosen(parameters)},
+pieces AS (
+    {f"{chr(10)}    UNION ALL ".join(pieces)}
 ),
-flagged AS (
-    SELECT points.*, is_delta, lag(time_ns) OVER ordered AS earlier_ns, (
-        is_delta
-        OR count < lag(count) OVER ordered
-        OR {reset_by_start("ordered")}
-        OR bounds <> lag(bounds) OVER ordered
-    ) AS is_reset
-    FROM points JOIN chosen USING (series_id)
-    WINDOW ordered AS (PARTITION BY series_id ORDER BY time_ns, start_ns, count)
+slots AS (
+    SELECT g, lower, upper, born_ns, {frame.windows(parameters)}, sum(n) AS n, max(measured_ns) AS measured_ns
+    FROM pieces GROUP BY ALL
 ),
-epochs AS (
-    SELECT *, sum(coalesce(is_reset, false)::INTEGER) OVER (PARTITION BY series_id ORDER BY time_ns) AS epoch
-    FROM flagged WHERE NOT is_delta
-),
-births AS (
-    SELECT series_id, arg_min(epoch, time_ns) AS epoch, arg_min(counts, time_ns) AS counts,
-        arg_min(start_ns, time_ns) AS start_ns
-    FROM epochs GROUP BY series_id
-),
-{frame.cells},
-grown AS (
-    SELECT cells.*, newest.time_ns, newest.bounds, newest.counts, coalesce(
-        oldest.counts,
-        CASE WHEN births.epoch = newest.epoch AND NOT {born("births.start_ns")} THEN births.counts END
-    ) AS before
-    FROM (SELECT cells.*, epoch FROM cells JOIN (SELECT DISTINCT series_id, epoch FROM epochs) USING (series_id)) cells
-    ASOF JOIN epochs newest
-        ON newest.series_id = cells.series_id AND newest.epoch = cells.epoch AND cells.until >= newest.time_ns
-    ASOF LEFT JOIN epochs oldest
-        ON oldest.series_id = cells.series_id AND oldest.epoch = cells.epoch AND cells.since >= oldest.time_ns
-    LEFT JOIN births ON births.series_id = cells.series_id
-    WHERE newest.time_ns > cells.since
-    UNION ALL
-    SELECT cells.*, 0, time_ns, bounds, counts, NULL
-    FROM cells JOIN flagged ON flagged.series_id = cells.series_id
-        AND flagged.time_ns > cells.since AND flagged.time_ns <= cells.until
-    WHERE flagged.is_delta AND flagged.time_ns IS DISTINCT FROM flagged.earlier_ns
-),
-counted AS (
-    SELECT {frame.columns("time_ns")}, unnest(list_append(bounds, 'inf'::DOUBLE)) AS bound,
-        unnest(counts) AS now, unnest(before) AS before
-    FROM grown
-),
+laid AS (SELECT *, unnest(range(from_k, to_k)) AS k FROM slots),
 buckets AS (
-    SELECT {frame.columns("bound")}, sum(now - coalesce(before, 0)) AS n, max(time_ns) AS measured_ns
-    FROM counted GROUP BY {frame.columns("bound")}
+    SELECT k, g, upper, max(lower) AS lower, sum(n)::DOUBLE AS n, max(measured_ns) AS measured_ns
+    FROM laid {still} GROUP BY k, g, upper HAVING sum(n) > 0
 ),
 ranked AS (
-    SELECT {frame.columns("bound", "n")}, max(measured_ns) OVER whole AS measured_ns, sum(n) OVER whole AS total,
-        sum(n) OVER (PARTITION BY {by} ORDER BY bound) AS reached,
-        lag(bound) OVER (PARTITION BY {by} ORDER BY bound) AS lower
-    FROM buckets WINDOW whole AS (PARTITION BY {by})
+    SELECT k, g, upper, n, max(measured_ns) OVER whole AS measured_ns, sum(n) OVER whole AS total,
+        sum(n) OVER rising AS reached, lag(upper) OVER rising AS beneath, CASE
+            WHEN beneath IS NOT NULL THEN greatest(beneath, lower)
+            WHEN lower > '-infinity'::DOUBLE THEN lower
+            WHEN upper < 'infinity'::DOUBLE THEN least(0, upper)
+        END AS begin
+    FROM buckets WINDOW whole AS (PARTITION BY k, g), rising AS (PARTITION BY k, g ORDER BY upper)
 ),
 picked AS (
-    SELECT {frame.columns("any_value(measured_ns) AS measured_ns")}, arg_min(
-        CASE
-            WHEN isinf(bound) THEN lower
-            ELSE coalesce(lower, least(0, bound))
-                + (bound - coalesce(lower, least(0, bound))) * ({rank} - (reached - n)) / n
-        END, bound
+    SELECT k, g, any_value(measured_ns) AS measured_ns, arg_min(
+        CASE WHEN isinf(upper) THEN begin ELSE begin + (upper - begin) * ({rank} - (reached - n)) / n END, upper
     ) AS value
-    FROM ranked WHERE total > 0 AND n > 0 AND reached >= {rank} GROUP BY {by}
+    FROM ranked WHERE reached >= {rank} GROUP BY k, g
 )
-SELECT {frame.columns("value", "measured_ns")} FROM picked WHERE value IS NOT NULL"""
+SELECT k, g, value, measured_ns FROM picked WHERE value IS NOT NULL"""
+
+
+_UNNESTED = "unnest(lowers) AS lower, unnest(uppers) AS upper, unnest(increments) AS n"
+
+
+def _piece(stretch: Stretch, parameters: Parameters) -> str:
+    after, until = parameters.bind(stretch.after, "BIGINT"), parameters.bind(stretch.until, "BIGINT")
+    within = f"JOIN chosen USING (series_id) WHERE time_ns > {after} AND time_ns <= {until}"
+    if stretch.width != POINTS:
+        return f"""SELECT g, time_ns, value_ns AS measured_ns, lower, upper, n, NULL::BIGINT AS born_ns
+    FROM {BUCKETS[stretch.width]} {within}"""
+    return f"""SELECT g, time_ns, time_ns AS measured_ns, {_UNNESTED}, NULL::BIGINT AS born_ns
+    FROM histogram_points {within}"""
+
+
+def _older(frame: Frame, parameters: Parameters) -> str:
+    first, last = parameters.bind(frame.first, "BIGINT"), parameters.bind(frame.last, "BIGINT")
+    return f"""SELECT g, time_ns, time_ns AS measured_ns, {_UNNESTED}, start_ns AS born_ns
+    FROM births JOIN chosen USING (series_id) WHERE time_ns > {first} AND time_ns <= {last} AND start_ns > {first}"""

@@ -62,7 +62,7 @@ def text_of(value: Any) -> str | None:
     """Make a value fit a text column; None stays None."""
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def int_of(value: Any) -> int | None:

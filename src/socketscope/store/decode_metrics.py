@@ -1,164 +1,169 @@
-"""OTLP metrics -> rows. Pure.
+"""OTLP metrics -> rows.
 
 Not stored, but counted as rejected: summaries, values that are not finite, numbers beyond 63 bits, points without a
-time, sums and histograms of unspecified temporality. A point flagged "no recorded value" is skipped: it says that
-there is nothing.
+time or older than what is kept, sums and histograms of unspecified temporality. A point flagged "no recorded value"
+is skipped: it says that there is nothing.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from itertools import pairwise
-from typing import NamedTuple
+from math import isfinite
+from typing import Any, Final
 
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-from opentelemetry.proto.metrics.v1.metrics_pb2 import (
-    AggregationTemporality,
-    DataPointFlags,
-    ExponentialHistogramDataPoint,
-    HistogramDataPoint,
-    Metric,
-    NumberDataPoint,
-    ResourceMetrics,
-)
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, DataPointFlags
 
-from socketscope.store.attributes import canonical, mapping_of, resource_of
-from socketscope.store.rows import MAX_NS, Batch, Resource, SeriesKey, in_range
+from socketscope.store.attributes import canonical, mapping_of
+from socketscope.store.buckets import COARSEST, FINEST, Explicit, Exponential, Shape
+from socketscope.store.rows import MAX_NS, Batch, HistogramRow
+from socketscope.store.series import Series, TooManySeriesError
+from socketscope.store.streams import BadBoundsError, Stream, Streams
 
-_TEMPORALITY = {
+_TEMPORALITY: Final = {
     AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE: "cumulative",
     AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA: "delta",
 }
-_NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
-
-Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint
+_NO_VALUE: Final = int(DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK)
 
 
-class _Stream(NamedTuple):
-    """What all points of one metric share."""
+def decode_metrics(request: Any, streams: Streams, *, oldest_ns: int = 0) -> Batch:
+    """Take the points of a `wire.MetricsRequest` that are newer than `oldest_ns`.
 
-    resource: Resource
-    scope: InstrumentationScope
-    metric: Metric
-    kind: str
-    temporality: str
-    monotonic: bool
-
-    def key(self, point: Point) -> SeriesKey:
-        return SeriesKey(
-            self.resource,
-            self.scope.name,
-            self.scope.version,
-            self.metric.name,
-            self.kind,
-            self.metric.unit,
-            self.temporality,
-            self.monotonic,
-            canonical(mapping_of(point.attributes)),
-        )
-
-
-def decode_metrics(resource_metrics: Iterable[ResourceMetrics]) -> Batch:
-    """Take the points of an `ExportMetricsServiceRequest.resource_metrics`."""
+    Raises protobuf's `DecodeError` where a resource, scope or attribute can't be decoded.
+    """
     batch = Batch()
-    for per_resource in resource_metrics:
-        resource = resource_of(per_resource.resource)
+    for per_resource in request.resource_metrics:
         for per_scope in per_resource.scope_metrics:
             for metric in per_scope.metrics:
-                _decode_metric(batch, resource, per_scope.scope, metric)
+                _decode_metric(batch, streams, (per_resource.resource, per_scope.scope), metric, oldest_ns)
     return batch
 
 
-def _decode_metric(batch: Batch, resource: Resource, scope: InstrumentationScope, metric: Metric) -> None:
+def _decode_metric(batch: Batch, streams: Streams, of: tuple[bytes, bytes], metric: Any, oldest_ns: int) -> None:
     kind = metric.WhichOneof("data")
     if kind is None:
         return
-    if kind == "gauge":
-        _decode_numbers(batch, _Stream(resource, scope, metric, kind, "", monotonic=False), metric.gauge.data_points)
-        return
+    data = getattr(metric, kind)
     if kind == "summary":
-        for _ in metric.summary.data_points:
+        for _ in data.data_points:
             batch.reject(f"{metric.name}: summaries are not stored")
         return
-    data = getattr(metric, kind)
-    temporality = _TEMPORALITY.get(data.aggregation_temporality)
+    temporality = "" if kind == "gauge" else _TEMPORALITY.get(data.aggregation_temporality)
     if temporality is None:
         for _ in data.data_points:
             batch.reject(f"{metric.name}: aggregation temporality is unspecified")
         return
-    if kind == "sum":
-        stream = _Stream(resource, scope, metric, kind, temporality, data.is_monotonic)
-        _decode_numbers(batch, stream, data.data_points)
+    monotonic = bool(data.is_monotonic) if kind == "sum" else kind != "gauge"
+    stream = streams.stream(*of, metric, kind, temporality, monotonic=monotonic)
+    if kind in {"gauge", "sum"}:
+        _decode_numbers(batch, stream, data.data_points, oldest_ns)
     else:
-        _decode_histograms(batch, _Stream(resource, scope, metric, kind, temporality, monotonic=True), data.data_points)
+        _decode_histograms(batch, stream, data.data_points, oldest_ns)
 
 
-def _decode_numbers(batch: Batch, stream: _Stream, points: Iterable[NumberDataPoint]) -> None:
+def _decode_numbers(batch: Batch, stream: Stream, points: Iterable[Any], oldest_ns: int) -> None:
+    numbers, series_of = batch.numbers, stream.series_of
     for point in points:
         if point.flags & _NO_VALUE:
             continue
-        value = float(point.as_int) if point.WhichOneof("value") == "as_int" else point.as_double
-        wrong = _wrong_time(point)
-        if wrong is None and not math.isfinite(value):
-            wrong = "the value is not finite"
-        if wrong is not None:
-            batch.reject(f"{stream.metric.name}: {wrong}")
+        time_ns, start_ns = point.time_unix_nano, point.start_time_unix_nano
+        value = point.as_double or float(point.as_int)  # the one that is not there is 0
+        if not (oldest_ns < time_ns <= MAX_NS and start_ns <= MAX_NS and isfinite(value)):
+            batch.reject(f"{stream.name}: {_wrong_time(point, oldest_ns) or 'the value is not finite'}")
             continue
-        batch.numbers.append((stream.key(point), point.time_unix_nano, point.start_time_unix_nano, value))
+        try:
+            series = series_of(point)
+        except TooManySeriesError as error:
+            batch.reject(f"{stream.name}: {error}")
+            continue
+        numbers.append((series, time_ns, start_ns, value))
+        if point.exemplars:
+            _decode_exemplars(batch, series, point.exemplars)
 
 
-def _decode_histograms(
-    batch: Batch, stream: _Stream, points: Iterable[HistogramDataPoint | ExponentialHistogramDataPoint]
-) -> None:
+def _decode_histograms(batch: Batch, stream: Stream, points: Iterable[Any], oldest_ns: int) -> None:
     for point in points:
         if point.flags & _NO_VALUE:
             continue
-        wrong = _wrong_time(point) or _wrong_histogram(point)
+        shape = _explicit(point) if stream.kind == "histogram" else _exponential(point)
+        wrong = _wrong_time(point, oldest_ns) or _wrong_histogram(point, shape)
         if wrong is not None:
-            batch.reject(f"{stream.metric.name}: {wrong}")
+            batch.reject(f"{stream.name}: {wrong}")
             continue
-        common = (
+        try:
+            series = stream.series_of(point)
+        except (TooManySeriesError, BadBoundsError) as error:
+            batch.reject(f"{stream.name}: {error}")
+            continue
+        row = HistogramRow(
+            series,
             point.time_unix_nano,
             point.start_time_unix_nano,
             point.count,
             point.sum if point.HasField("sum") else None,
             point.min if point.HasField("min") else None,
             point.max if point.HasField("max") else None,
+            shape,
         )
-        if isinstance(point, HistogramDataPoint):
-            # Without bounds there is one bucket, and OTLP allows to leave its count out too.
-            shape: tuple[object, ...] = (
-                list(point.explicit_bounds),
-                list(point.bucket_counts) or [point.count],
-                *[None] * 7,
+        batch.histograms.append(row)
+        if point.exemplars:
+            _decode_exemplars(batch, series, point.exemplars)
+
+
+def _explicit(point: Any) -> Shape:
+    # Without bounds there is one bucket, and OTLP allows to leave its count out too.
+    return Explicit(list(point.bucket_counts) or [point.count])
+
+
+def _exponential(point: Any) -> Shape:
+    return Exponential(
+        point.scale,
+        point.zero_count,
+        point.zero_threshold,
+        point.positive.offset,
+        list(point.positive.bucket_counts),
+        point.negative.offset,
+        list(point.negative.bucket_counts),
+    )
+
+
+def _decode_exemplars(batch: Batch, series: Series, exemplars: Iterable[Any]) -> None:
+    for exemplar in exemplars:
+        value = exemplar.as_double or float(exemplar.as_int)
+        if 0 < exemplar.time_unix_nano <= MAX_NS and isfinite(value):
+            columns = (
+                exemplar.time_unix_nano,
+                value,
+                exemplar.trace_id.hex() or None,
+                exemplar.span_id.hex() or None,
+                canonical(mapping_of(map(KeyValue.FromString, exemplar.filtered_attributes))),
             )
-        else:
-            shape = (
-                None, None, point.scale, point.zero_count, point.zero_threshold,
-                point.positive.offset, list(point.positive.bucket_counts),
-                point.negative.offset, list(point.negative.bucket_counts),
-            )  # fmt: skip
-        batch.histograms.append((stream.key(point), (*common, *shape)))
+            batch.exemplars.append((series, columns))
 
 
-def _wrong_time(point: Point) -> str | None:
+def _wrong_time(point: Any, oldest_ns: int) -> str | None:
     if not 0 < point.time_unix_nano <= MAX_NS:
         return "time_unix_nano is missing or out of range"
     if point.start_time_unix_nano > MAX_NS:
         return "start_time_unix_nano is out of range"
+    if point.time_unix_nano <= oldest_ns:
+        return "the point is older than the points that are kept"
     return None
 
 
-def _wrong_histogram(point: HistogramDataPoint | ExponentialHistogramDataPoint) -> str | None:
-    if not in_range((point.count,)) or not math.isfinite(point.sum):
-        return "count or sum is out of range"
-    if isinstance(point, ExponentialHistogramDataPoint):
-        counts = (point.zero_count, *point.positive.bucket_counts, *point.negative.bucket_counts)
-        return None if in_range(counts) else "a bucket's count is out of range"
-    bounds = point.explicit_bounds
-    if len(point.bucket_counts) != len(bounds) + 1 and (bounds or point.bucket_counts):
-        return f"{len(bounds)} bounds need {len(bounds) + 1} counts, not {len(point.bucket_counts)}"
-    if not all(map(math.isfinite, bounds)) or any(a >= b for a, b in pairwise(bounds)):
-        return "bounds are not finite and rising"
-    return None if in_range(point.bucket_counts) else "a bucket's count is out of range"
+def _wrong_histogram(point: Any, shape: Shape) -> str | None:
+    if point.count > MAX_NS or not (isfinite(point.sum) and isfinite(point.min) and isfinite(point.max)):
+        return "count, sum, min or max is out of range"
+    if isinstance(shape, Exponential):
+        if not COARSEST <= shape.scale <= FINEST:
+            return f"scale {shape.scale} is not within {COARSEST}..{FINEST}"
+        if not 0 <= shape.zero_threshold < float("inf"):
+            return "zero_threshold is out of range"
+        greatest = max(shape.zero_count, *shape.positive_counts, *shape.negative_counts, 0)
+    else:
+        bounds = len(point.explicit_bounds)
+        if len(shape.counts) != bounds + 1:
+            return f"{bounds} bounds need {bounds + 1} counts, not {len(shape.counts)}"
+        greatest = max(shape.counts)
+    return "a bucket's count is out of range" if greatest > MAX_NS else None

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 
 import duckdb
 
 from socketscope.errors import StoreDamagedError, StoreError, StoreLockedError
-from socketscope.store import schema
+from socketscope.store import checkpoint, schema
 
-# DuckDB loads what it misses from the network by default; a store must not.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    # DuckDB loads what it misses from the network by default; a store must not.
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
+    # Its log is moved into the file by `checkpoint.py` alone: DuckDB's own way does not survive every kill.
+    "checkpoint_threshold": "1TB",
+    "auto_checkpoint_skip_wal_threshold": 1 << 62,
 }
 
 
-def connect(path: Path | None) -> duckdb.DuckDBPyConnection:
-    """Connect for writing to the store at `path` (None: in memory); its tables are made if it is new.
+def connect(path: Path | None, *, now_ns: int) -> duckdb.DuckDBPyConnection:
+    """Connect for writing to the store at `path` (None: in memory); its tables are made, as of `now_ns`, if it is new.
 
     Raises `StoreLockedError` when another process has the file, `StoreDamagedError` when it is not a store, damaged
     or of a newer version (nothing is written to it then), `StoreError` when it can't be created.
@@ -27,16 +29,21 @@ def connect(path: Path | None) -> duckdb.DuckDBPyConnection:
     if path is None:
         connection = duckdb.connect(":memory:", config=_CONFIG)
     else:
+        try:
+            checkpoint.recover(path)
+        except OSError as error:
+            raise StoreError(f"{path} can't be opened: {error}.") from error
         if path.exists():
             # Opening for writing replays the log and may check-point: look at the version read-only before that.
             with contextlib.closing(_open(path, read_only=True)) as connection:
                 _check(connection, path)
         connection = _open(path, read_only=False)
     try:
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
         if not _is_store(connection):
             connection.begin()
             connection.execute(schema.TABLES)
-            connection.execute(f"INSERT INTO {schema.META} VALUES (?, ?)", [schema.VERSION, time.time_ns()])  # noqa: S608  # our own table
+            connection.execute(f"INSERT INTO {schema.META} VALUES (?, ?, 0, 0, 0, 0, 0)", [schema.VERSION, now_ns])  # noqa: S608  # our own table
             connection.commit()
     except duckdb.Error as error:
         connection.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 
@@ -24,10 +24,12 @@ _OPTIONS = (
 )
 
 
-def grpc_server(store: Store) -> grpc.Server:
+def grpc_server(store: Store, interceptors: Sequence[grpc.ServerInterceptor[Any, Any]] = ()) -> grpc.Server:
     """Build a server (not bound, not started) that puts the three signals into `store`."""
     server = grpc.server(
-        ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="socketscope-otlp-grpc"), options=_OPTIONS
+        ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="socketscope-otlp-grpc"),
+        interceptors=list(interceptors),
+        options=_OPTIONS,
     )
     for signal in SIGNALS:
         # No deserializer: the body is decoded in our thread, where a bad one gets an answer that says so.
@@ -49,7 +51,7 @@ def _export(store: Store, signal: Signal) -> Callable[[bytes, grpc.ServicerConte
             _refuse(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), retry_after=error.retry_after)
         except StoreError as error:
             _refuse(context, grpc.StatusCode.UNAVAILABLE, str(error), retry_after=5)
-        return answer
+        return answer.SerializeToString()
 
     return export
 

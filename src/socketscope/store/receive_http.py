@@ -1,4 +1,4 @@
-"""OTLP over HTTP with protobuf bodies: an ASGI application."""
+"""OTLP over HTTP, with bodies in protobuf or JSON: an ASGI application. Answers are in what the request was in."""
 
 from __future__ import annotations
 
@@ -6,33 +6,32 @@ import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from google.protobuf.message import Message
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from socketscope.errors import StoreError, StoreFullError
+from socketscope.store import otlp_json
 from socketscope.store.ingest import (
     MAX_INFLATED_BYTES,
     MAX_REQUEST_BYTES,
     SIGNALS,
     Signal,
     UndecodableError,
+    from_json,
     submit,
 )
-from socketscope.store.rpc_status import (
-    INVALID_ARGUMENT,
-    RESOURCE_EXHAUSTED,
-    UNAVAILABLE,
-    encoded_status,
-)
+from socketscope.store.rpc_status import INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE, make_status
 
 if TYPE_CHECKING:
     from socketscope.store.store import Store
 
-PROTOBUF = "application/x-protobuf"
+PROTOBUF: Final = "application/x-protobuf"
+JSON: Final = "application/json"
 
 
 class _RefusedError(Exception):
@@ -50,31 +49,38 @@ def http_app(store: Store) -> Starlette:
 
 def _export(store: Store, signal: Signal) -> Callable[[Request], Awaitable[Response]]:
     async def export(request: Request) -> Response:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        answer_type = JSON if media_type == JSON else PROTOBUF
+        retry_after = None
         try:
-            body = await _body(request)
-            encoding = request.headers.get("content-encoding", "identity")
-            answer, committed = await asyncio.to_thread(_submit, store, signal, body, encoding)
+            body = await _body(request, media_type)
+            encoding = request.headers.get("content-encoding", "identity").strip().lower()
+            answer, committed = await asyncio.to_thread(_submit, store, signal, body, encoding, media_type)
             # Shielded: a sender that hangs up does not undo what it sent.
             await asyncio.shield(asyncio.wrap_future(committed))
-        except _RefusedError as error:
-            return _refuse(error.http_status, INVALID_ARGUMENT, str(error))
-        except UndecodableError as error:
-            return _refuse(400, INVALID_ARGUMENT, str(error))
-        except StoreFullError as error:
-            return _refuse(429, RESOURCE_EXHAUSTED, str(error), retry_after=error.retry_after)
-        except StoreError as error:
-            return _refuse(503, UNAVAILABLE, str(error), retry_after=5)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is left to read it
-        return Response(answer, media_type=PROTOBUF)
+        except _RefusedError as error:
+            status, code, message = error.http_status, INVALID_ARGUMENT, str(error)
+        except UndecodableError as error:
+            status, code, message = 400, INVALID_ARGUMENT, str(error)
+        except StoreFullError as error:
+            status, code, message, retry_after = 429, RESOURCE_EXHAUSTED, str(error), error.retry_after
+        except StoreError as error:
+            status, code, message, retry_after = 503, UNAVAILABLE, str(error), 5
+        else:
+            return _response(200, answer, answer_type)
+        refusal = _response(status, make_status(code, message, retry_after=retry_after), answer_type)
+        if retry_after is not None:
+            refusal.headers["retry-after"] = str(retry_after)
+        return refusal
 
     return export
 
 
-async def _body(request: Request) -> bytes:
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != PROTOBUF:
-        raise _RefusedError(415, f"Content-Type {content_type!r} is not taken: send {PROTOBUF}.")
+async def _body(request: Request, media_type: str) -> bytes:
+    if media_type not in {PROTOBUF, JSON}:
+        raise _RefusedError(415, f"Content-Type {media_type!r} is not taken: send {PROTOBUF} or {JSON}.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -83,8 +89,9 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _submit(store: Store, signal: Signal, body: bytes, encoding: str) -> tuple[bytes, Future[None]]:
-    return submit(store, signal, _inflated(body, encoding.strip().lower()))
+def _submit(store: Store, signal: Signal, body: bytes, encoding: str, media_type: str) -> tuple[Message, Future[None]]:
+    inflated = _inflated(body, encoding)
+    return submit(store, signal, from_json(signal, inflated) if media_type == JSON else inflated)
 
 
 def _inflated(body: bytes, encoding: str) -> bytes:
@@ -104,7 +111,6 @@ def _inflated(body: bytes, encoding: str) -> bytes:
     return inflated
 
 
-def _refuse(http_status: int, code: int, message: str, *, retry_after: int | None = None) -> Response:
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    body = encoded_status(code, message, retry_after=retry_after)
-    return Response(body, status_code=http_status, media_type=PROTOBUF, headers=headers)
+def _response(status: int, message: Message, media_type: str) -> Response:
+    body = otlp_json.encode(message) if media_type == JSON else message.SerializeToString()
+    return Response(body, status_code=status, media_type=media_type)

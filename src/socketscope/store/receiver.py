@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from socketscope.errors import ConfigurationError, PortInUseError
+from socketscope.store.receive_access import RequireTokenGrpc, RequireTokenHttp
 from socketscope.store.receive_grpc import grpc_server
 from socketscope.store.receive_http import http_app
 
 if TYPE_CHECKING:
     import grpc
 
+    from socketscope.access import Token
     from socketscope.store.store import Store
 
 GRPC_OPTION = "--otlp-grpc-port"
@@ -27,13 +29,24 @@ GRACE_SECONDS = 10
 
 
 class Receiver:
-    """OTLP in, over gRPC and HTTP, into `store`. A port of 0 takes a free one, told by the attributes after `start`."""
+    """OTLP in, over gRPC and HTTP, into `store`. A port of 0 takes a free one, told by the attributes after `start`.
 
-    def __init__(self, store: Store, host: str = "127.0.0.1", grpc_port: int = 4317, http_port: int = 4318) -> None:
+    Where there is a `token`, only who shows it may send.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        host: str = "127.0.0.1",
+        grpc_port: int = 4317,
+        http_port: int = 4318,
+        token: Token | None = None,
+    ) -> None:
         self.host = host
         self.grpc_port = grpc_port
         self.http_port = http_port
         self._store = store
+        self._token = token
         self._grpc: grpc.Server | None = None
         self._http: uvicorn.Server | None = None
         self._http_task: asyncio.Task[None] | None = None
@@ -42,7 +55,7 @@ class Receiver:
         """Listen. Raises `PortInUseError` when a port is taken; nothing listens then."""
         listener = _listen(self.host, self.http_port, HTTP_OPTION)
         try:
-            server = grpc_server(self._store)
+            server = grpc_server(self._store, [RequireTokenGrpc(self._token)] if self._token else [])
             self.grpc_port = _bind(server, self.host, self.grpc_port)
         except BaseException:
             listener.close()
@@ -50,9 +63,10 @@ class Receiver:
         self.http_port = listener.getsockname()[1]
         self._grpc = server
         server.start()
+        app = http_app(self._store)
         self._http = _Server(
             uvicorn.Config(
-                http_app(self._store),
+                RequireTokenHttp(app, self._token) if self._token else app,
                 lifespan="off",
                 ws="none",
                 log_config=None,

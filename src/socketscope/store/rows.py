@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from socketscope.store.buckets import Shape
+    from socketscope.store.series import Series
 
 MAX_NS = (1 << 63) - 1
 """Greatest nanosecond time and count that the store's BIGINT columns hold."""
@@ -19,24 +22,44 @@ class Resource(NamedTuple):
 
 
 class SeriesKey(NamedTuple):
-    """Identity of a metric's series; `attributes` is canonical JSON, `temporality` empty for a gauge."""
+    """Identity of a metric's series; attributes are canonical JSON, `temporality` is empty for a gauge.
+
+    Bounds of explicit buckets are part of it: with other bounds counting begins anew.
+    """
 
     resource: Resource
     scope: str
     scope_version: str
+    scope_attributes: str
     metric: str
     kind: str
     unit: str
     temporality: str
     monotonic: bool
     attributes: str
+    bounds: tuple[float, ...]
 
 
-NumberRow = tuple[SeriesKey, int, int, float]
+NumberRow = tuple["Series", int, int, float]
 """Series, time_ns, start_ns (0: unknown), value."""
 
-HistogramRow = tuple[SeriesKey, tuple[Any, ...]]
-"""Series, then the columns of `histogram_points` from `time_ns` on."""
+
+@dataclass(frozen=True, slots=True)
+class HistogramRow:
+    """A histogram's point."""
+
+    series: Series
+    time_ns: int
+    start_ns: int
+    count: int
+    sum: float | None
+    min: float | None
+    max: float | None
+    shape: Shape
+
+
+ExemplarRow = tuple["Series", tuple[Any, ...]]
+"""Series, then the columns of `exemplars` from `time_ns` on."""
 
 ResourceRow = tuple[Resource, tuple[Any, ...]]
 """Resource, then the columns of `spans` or `events` that follow `resource_id`."""
@@ -48,6 +71,7 @@ class Batch:
 
     numbers: list[NumberRow] = field(default_factory=list)
     histograms: list[HistogramRow] = field(default_factory=list)
+    exemplars: list[ExemplarRow] = field(default_factory=list)
     spans: list[ResourceRow] = field(default_factory=list)
     events: list[ResourceRow] = field(default_factory=list)
     rejected: int = 0
@@ -60,8 +84,3 @@ class Batch:
         """Count a record that can't be stored."""
         self.rejected += 1
         self.reason = self.reason or reason
-
-
-def in_range(values: Sequence[int]) -> bool:
-    """Whether all unsigned 64-bit `values` fit into a signed column."""
-    return all(value <= MAX_NS for value in values)

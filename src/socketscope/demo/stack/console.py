@@ -56,6 +56,11 @@ class Console:
         answer = self._json(f"stats/{hours}")
         return {key: answer.get(name) for key, name in EVENT_KEYS.items()}
 
+    def alerts(self) -> dict[str, Any]:
+        """Answer of `/alerts`."""
+        answer: dict[str, Any] = json.loads(get(f"{self.url}/alerts"))
+        return answer
+
     def _json(self, path: str) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(get(f"{self.url}/monitoring/websocket/{path}", timeout=15))
         return answer

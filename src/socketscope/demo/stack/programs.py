@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from socketscope.demo.stack import alerts
 from socketscope.demo.stack.options import HOST, Options
 from socketscope.demo.stack.process import Program
 
@@ -34,7 +35,16 @@ def console(options: Options, directory: Path) -> Program:
             *("--otlp-grpc-port", str(options.store_grpc_port)),
             *("--otlp-http-port", str(options.store_http_port)),
             *("--data", str(directory / "data")),
+            *("--config", str(directory / alerts.CONFIGURATION)),
         ],
+    )
+
+
+def mail(mailbox: alerts.Mailbox) -> Program:
+    """Say how to start the server that takes the mails about alerts."""
+    return Program(
+        "mail",
+        [sys.executable, "-m", "socketscope.demo.stack.smtp_sink", str(mailbox.port), str(mailbox.file)],
     )
 
 

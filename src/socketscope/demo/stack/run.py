@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from socketscope.demo.stack import destinations, programs
+from socketscope.demo.stack.alerts import Mailbox, missing, read, write_configuration
 from socketscope.demo.stack.collector import Collector, Counts, version
 from socketscope.demo.stack.console import Console
 from socketscope.demo.stack.display import Display
@@ -25,6 +26,8 @@ GRACE: Final = 20.0
 """Seconds that a program may take to stop before it is killed."""
 DRAIN: Final = 15.0
 """Seconds that the Collector may take to pass on what it has."""
+ALERT: Final = 20.0
+"""Seconds after the users' end within which the alert that they raised is to be over and told."""
 POLL: Final = 0.1
 
 
@@ -37,6 +40,10 @@ class Programs(Protocol):
 
     def console(self, options: Options, directory: Path) -> Program:
         """Give the console with the embedded backend."""
+        ...
+
+    def mail(self, mailbox: Mailbox) -> Program:
+        """Give the server that takes the mails about alerts."""
         ...
 
     def chat(self, options: Options) -> Program:
@@ -76,6 +83,7 @@ class Demo:
         self._console = Console(f"http://{HOST}:{options.port}")
         self._destinations = destinations.chosen(options)
         self._collector = self._make_collector(options.collector) if options.collector else None
+        self._mailbox = Mailbox(directory)
         self._running: dict[str, Process] = {}
         self._notes: list[str] = []
         self._started = 0.0
@@ -98,8 +106,10 @@ class Demo:
 
     def _begin(self) -> None:
         self._started = monotonic()
+        write_configuration(self._directory, self._mailbox)
         # All at once, since the time until the first number is theirs together: who needs another tries again.
         console = self._start(self._commands.console(self._options, self._directory))
+        mail = self._start(self._commands.mail(self._mailbox))
         others = [(self._start(other.program(self._directory)), other) for other in self._destinations]
         collector = self._start(self._collector.program(self._directory)) if self._collector else None
         chat = self._start(self._commands.chat(self._options))
@@ -117,6 +127,7 @@ class Demo:
         if self._destinations:
             self._say_where()
         self._wait_ready(chat, self._chat_answers)
+        self._wait_ready(mail, self._mailbox.ready)
 
     def _make_collector(self, program: Path) -> Collector:
         variables = {name: value for other in self._destinations for name, value in other.variables().items()}
@@ -163,7 +174,20 @@ class Demo:
             self._startup = monotonic() - self._started
         self._display.progress(counts)
 
+    def _await_alert(self) -> tuple[list[dict[str, Any]], list[str]]:
+        """Give what became of the alert that a bounded run raises, and what is missing of it."""
+        alerts = read(self._console.alerts(), self._mailbox.mails())
+        if self._options.duration is None or self._stop.is_set():
+            return alerts, []  # the users went when it pleased them
+        self._display.doing("the alert comes and goes")
+        deadline = monotonic() + ALERT
+        while missing(alerts) and monotonic() < deadline and not self._stop.wait(POLL):
+            self._check_others(None)
+            alerts = read(self._console.alerts(), self._mailbox.mails())
+        return alerts, missing(alerts)
+
     def _end(self, ledger: Path) -> Summary:
+        alerts, missed = self._await_alert()
         self._display.doing("the chat sends its last telemetry")
         self._finish("chat")
         accepted = self._drain_collector()
@@ -172,6 +196,7 @@ class Demo:
         measured = self._console.measured()
         events = self._console.events(hours)
         self._finish("console")
+        self._finish("mail")
         program = self._options.collector
         return Summary(
             ledger=json.loads(ledger.read_text(encoding="utf-8")),
@@ -181,6 +206,8 @@ class Demo:
             collector_accepted=accepted.accepted if accepted else None,
             startup_seconds=round(self._startup, 3) if self._startup else None,
             seconds=monotonic() - self._started,
+            alerts=tuple(alerts),
+            missing_alerts=tuple(missed),
             notes=tuple(self._notes),
         )
 

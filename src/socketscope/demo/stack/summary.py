@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -26,6 +27,7 @@ class Summary:
     """What a demo found.
 
     `ledger` is the users' account, `measured` the console's by its metrics, `events` by the connections' events.
+    `alerts` are those that fired, with the mails that arrived; `missing_alerts` says what should have come about.
     `collector` and `collector_accepted` are None where there was none. `notes` tell what went on the way.
     """
 
@@ -36,6 +38,8 @@ class Summary:
     collector_accepted: Mapping[str, int] | None
     startup_seconds: float | None
     seconds: float
+    alerts: tuple[Mapping[str, Any], ...] = ()
+    missing_alerts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def differences(self) -> tuple[str, ...]:
@@ -67,6 +71,8 @@ class Summary:
             "seconds": round(self.seconds, 3),
             "equal": self.equal,
             "differences": list(self.differences()),
+            "alerts": list(self.alerts),
+            "missing_alerts": list(self.missing_alerts),
             "notes": list(self.notes),
             "versions": versions(),
         }
@@ -107,6 +113,11 @@ class Summary:
             lines.append(
                 f"First number in the console after {self.startup_seconds:.1f} s; {self.seconds:.1f} s in all."
             )
+        for alert in self.alerts:
+            mails = ", ".join(mail["status"] for mail in alert["delivered"]) or "none"
+            end = f"resolved at {_clock(alert['resolved_at'])}" if alert["resolved_at"] else "not resolved"
+            lines.append(f"Alert {alert['rule']}: fired at {_clock(alert['fired_at'])}, {end}; mails: {mails}.")
+        lines += self.missing_alerts
         lines += self.notes
         if self.equal:
             lines.append("Equal.")
@@ -124,6 +135,10 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _clock(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone().strftime("%H:%M:%S")
 
 
 def _cell(value: int | None) -> str:

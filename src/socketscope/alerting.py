@@ -1,0 +1,141 @@
+"""The alerting of a service: put together from its settings, beside the console or, `serve --only alerts`, alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from socketscope.alerts.board import Board
+from socketscope.alerts.routing import Routing
+from socketscope.alerts.running import alerting, read_rules
+from socketscope.backends.base import Metrics
+from socketscope.backends.choose import chosen, refuse_embedded
+from socketscope.console.app import create_alerts_app
+from socketscope.console.vitals import Vitals
+from socketscope.errors import SocketscopeError
+from socketscope.notify.base import Notifier
+from socketscope.notify.registry import build_all
+from socketscope.rules.model import Rule
+from socketscope.serving import authority, first_of, listen, serving
+from socketscope.state.state import State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from socketscope.config import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Alerting:
+    """What is evaluated and who can be told, read and found in order before anything runs."""
+
+    rules: tuple[Rule, ...]
+    notifiers: Mapping[str, Notifier]
+    state_file: Path | None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Read it. Raises an `ExceptionGroup` of a `ConfigurationError` or `RuleError` for each mistake."""
+        mistakes: list[SocketscopeError] = []
+        rules = _read(lambda: read_rules(settings.alerts), mistakes)
+        notifiers = _read(lambda: build_all(settings.notifiers), mistakes)
+        _read(lambda: Routing(settings.alerts, tuple(settings.notifiers)), mistakes)
+        if mistakes or rules is None or notifiers is None:
+            raise ExceptionGroup("alerts", mistakes)
+        return cls(rules, notifiers, settings.state_file)
+
+    @property
+    def described(self) -> str:
+        """For people: how much there is, and where its state is kept."""
+        told = ", ".join(self.notifiers) or "nobody"
+        return f"{len(self.rules)} rules, telling {told}; state {self.state_file or 'in memory'}"
+
+
+@contextlib.asynccontextmanager
+async def alerting_over(
+    found: Alerting, settings: Settings, *, own: Metrics | None = None, link: str = ""
+) -> AsyncIterator[Board]:
+    """Run it inside the context, over the backend of the settings; `own` is the one of this process, `embedded`.
+
+    Raises `StateError`, and `ConfigurationError` for a backend that can't be had.
+    """
+    async with contextlib.AsyncExitStack() as running:
+        options = settings.backend
+        metrics = own if own and options.kind == "embedded" else await running.enter_async_context(chosen(options))
+        state = await asyncio.to_thread(State.open, found.state_file)
+        running.push_async_callback(asyncio.to_thread, state.close)
+        vitals = Vitals(metrics, export_interval=settings.console.export_interval)
+        board = await running.enter_async_context(
+            alerting(
+                found.rules,
+                metrics,
+                found.notifiers,
+                state,
+                settings.alerts,
+                backend=options.kind,
+                numbers=lambda: vitals.read(time.time()),
+                link=link,
+            )
+        )
+        yield board
+
+
+class AlertsService:
+    """`serve --only alerts` as an async context: inside it rules are evaluated, and the routes about alerts answer.
+
+    Entering raises what that of `Service` does; nothing runs then.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.url = ""
+        self.alerting = ""
+        self._running = contextlib.AsyncExitStack()
+        self._ended: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start: the port first, as it fails soonest."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._running.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop; what is not delivered is in the state's file."""
+        await self._running.aclose()
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`; should the server end by itself, return too, or raise what ended it."""
+        assert self._ended is not None  # noqa: S101 - entered
+        await first_of(stop, self._ended)
+
+    async def _start(self) -> None:
+        settings, console = self.settings, self.settings.console
+        refuse_embedded(settings.backend)
+        found = Alerting.of(settings)
+        listener = self._running.enter_context(contextlib.closing(listen(console.host, console.port)))
+        self.url = f"http://{authority(console.host, listener.getsockname()[1])}"
+        link = settings.backend.url or "" if settings.backend.kind == "remote" else ""
+        board = await self._running.enter_async_context(alerting_over(found, settings, link=link))
+        self.alerting = found.described
+        app = create_alerts_app(board, console, ready_checks=[board.alive])
+        self._ended = await self._running.enter_async_context(serving(app, listener))
+
+
+def _read(reading: Callable[[], T], mistakes: list[SocketscopeError]) -> T | None:
+    """Return what is read, or None and add to `mistakes`."""
+    try:
+        return reading()
+    except SocketscopeError as mistake:
+        mistakes.append(mistake)
+    except ExceptionGroup as group:
+        mistakes += [mistake for mistake in group.exceptions if isinstance(mistake, SocketscopeError)]
+    return None

@@ -1,0 +1,117 @@
+"""What receivers have to be told after an evaluation: a pure function of what fires and what was told before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from socketscope.alerts import letters
+from socketscope.alerts.grouping import Group, grouped, identity
+from socketscope.alerts.muting import muted
+from socketscope.alerts.telling import End, Rhythm, Told, at_the_end, is_over, while_firing
+from socketscope.notify.base import Notification
+from socketscope.rules.model import Rule
+from socketscope.rules.state import Alert, RuleState, Transition
+from socketscope.state.notices import Notice
+from socketscope.state.silences import Silence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One notification, but for the fleet's numbers: of a `group` that fires, or of the `end` of what was told last."""
+
+    notice: Notice
+    told: Told
+    at: float
+    group: Group | None = None
+    before: Notification | None = None
+    end: End = "resolved"
+    value: float | None = None
+
+    def write(self, *, numbers: letters.Numbers, link: str) -> tuple[Notification, Notice]:
+        """Return the notification, and the notice as it is once that is on its way."""
+        if self.group is not None:
+            letter = letters.of_group(self.group, self.notice, self.told, at=self.at, numbers=numbers, link=link)
+            return letter, replace(self.notice, last=letter)
+        assert self.before is not None  # noqa: S101 - an end is told only where the beginning was
+        letter = letters.of_end(self.before, self.told, at=self.at, how=self.end, value=self.value, numbers=numbers)
+        return letter, self.notice
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """`drafts` are to be written and sent; `notices` to be kept, `over` (fingerprints) to be forgotten."""
+
+    drafts: Sequence[Draft]
+    notices: Sequence[Notice]
+    over: Sequence[str]
+
+
+def firing_alerts(rules: Iterable[Rule], states: Mapping[str, RuleState]) -> list[tuple[Rule, Alert]]:
+    """Return all alerts that fire."""
+    return [
+        (rule, alert)
+        for rule in rules
+        if rule.name in states
+        for alert in states[rule.name].alerts.values()
+        if alert.state == "firing"
+    ]
+
+
+def news(
+    rules: Mapping[str, Rule],
+    states: Mapping[str, RuleState],
+    notices: Mapping[str, Notice],
+    transitions: Iterable[Transition],
+    *,
+    silences: Sequence[Silence],
+    at: float,
+    by: Sequence[str] | None,
+    rhythm: Rhythm,
+) -> News:
+    """Decide who is to be told what at `at`; `transitions` are those of this evaluation."""
+    groups = _groups(firing_alerts(rules.values(), states), silences, by)
+    ends = _ends(rules, transitions, by)
+    drafts: list[Draft] = []
+    kept: list[Notice] = []
+    over: list[str] = []
+    for key, group in groups.items():
+        before = notices.get(key)
+        notice, told = while_firing(group, before, at=at, rhythm=rhythm)
+        if told:
+            drafts.append(Draft(notice=notice, told=told, at=at, group=group))
+        elif notice != before:
+            kept.append(notice)
+    for key, before in notices.items():
+        if before.firing and key not in groups:
+            how, value = ends.get(key, ("regrouped" if before.rule in rules else "removed", None))
+            notice, told = at_the_end(before, how)
+            if told:
+                drafts.append(Draft(notice=notice, told=told, at=at, before=before.last, end=how, value=value))
+            else:
+                kept.append(notice)
+        elif key not in groups and is_over(before, at=at, cooldown=rhythm.cooldown):
+            over.append(key)
+    return News(drafts, kept, over)
+
+
+def _groups(
+    firing: Sequence[tuple[Rule, Alert]], silences: Sequence[Silence], by: Sequence[str] | None
+) -> dict[str, Group]:
+    groups: dict[str, Group] = {}
+    for rule in {rule.name: rule for rule, _ in firing}.values():
+        own = {alert.fingerprint: alert for other, alert in firing if other.name == rule.name}
+        audible = {name for name, alert in own.items() if not muted(rule, alert, silences=silences, firing=firing)}
+        groups |= grouped(rule, own.values(), by=by, audible=audible)
+    return groups
+
+
+def _ends(
+    rules: Mapping[str, Rule], transitions: Iterable[Transition], by: Sequence[str] | None
+) -> dict[str, tuple[End, float | None]]:
+    ends: dict[str, tuple[End, float | None]] = {}
+    for transition in transitions:
+        if transition.before == "firing":
+            key, _ = identity(rules[transition.rule], transition.alert, by)
+            ends[key] = "expired" if transition.expired else "resolved", transition.alert.value
+    return ends

@@ -1,0 +1,1 @@
+"""Notifiers: a notification goes in, a receipt comes out."""

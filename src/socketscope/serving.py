@@ -1,0 +1,121 @@
+"""An application on a port of this process, and the signals that end it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from socketscope.errors import ConfigurationError, PortInUseError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+GRACE_SECONDS: Final = 3
+"""How long answers that are under way may take when the service stops."""
+
+_BIGGEST_MESSAGE: Final = 16 * 1024  # clients of the live socket have nothing to say
+
+
+@contextlib.asynccontextmanager
+async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
+    """Serve `app` on `listener` inside the context; yields the task that ends when the server does."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            ws_max_size=_BIGGEST_MESSAGE,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+    ended = asyncio.create_task(server.serve(sockets=[listener]), name="socketscope-console")
+    started = asyncio.create_task(server.listening.wait())
+    try:
+        await asyncio.wait([ended, started], return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            await ended
+        yield ended
+    finally:
+        started.cancel()
+        server.should_exit = True
+        await asyncio.wait([ended])
+
+
+async def first_of(stop: asyncio.Event, server: asyncio.Task[None]) -> None:
+    """Wait for `stop`; should the server end by itself, return too, or raise what ended it."""
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([stopping, server], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+    if server.done():
+        await server
+
+
+@contextlib.contextmanager
+def stop_at_signal() -> Iterator[asyncio.Event]:
+    """Return an event that SIGTERM and SIGINT set inside the context. A second one acts as it does by default."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        loop.call_soon_threadsafe(stop.set)
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind the console's socket. Raises `PortInUseError`, or `ConfigurationError` for an address not to be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ConfigurationError("console.host", host, f"an address of this machine ({error})") from error
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(host, port, "--port") from error
+        raise ConfigurationError("console", f"{host}:{port}", f"an address to listen on ({error})") from error
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Tells when it listens; signals are the service's affair."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def authority(host: str, port: int) -> str:
+    """Return host and port as an address has them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,60 @@
+import pytest
+import trustme
+
+from alertmanager_process import AlertmanagerProcess, required_alertmanager
+from socketscope.notify.base import Notification
+
+AT = 1_790_000_000.0
+
+
+def notification(**changed):
+    """A notification of an alert that fires; `changed` says what is different."""
+    return Notification(
+        **{
+            "fingerprint": "0123456789abcdef",
+            "key": "0123456789abcdef:1790000000.000:firing:1",
+            "rule": "HighErrorRatio",
+            "status": "firing",
+            "severity": "critical",
+            "summary": "12 % of the messages failed",
+            "labels": {"http.route": "/ws/{room}", "family": "errors"},
+            "value": 0.12,
+            "threshold": 0.1,
+            "started_at": AT - 120,
+            "at": AT,
+            "metrics": {
+                "current_connections": 512,
+                "cpu_usage": 81.25,
+                "memory_usage": None,
+                "errors": 1234,
+                "uptime": 93_784.0,
+            },
+            "runbook": "https://runbooks.example/high-error-ratio",
+            "link": "https://console.example/alerts/0123456789abcdef",
+            **changed,
+        }
+    )
+
+
+def resolved(**changed):
+    changed = {"key": "0123456789abcdef:1790000000.000:resolved:1", "resolved_at": AT, "value": 0.02, **changed}
+    return notification(status="resolved", **changed)
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """A certificate authority that nobody trusts but who is given its file."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority, tmp_path):
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def alertmanager(tmp_path_factory):
+    with AlertmanagerProcess(required_alertmanager(), tmp_path_factory.mktemp("alertmanager")) as process:
+        yield process
