@@ -226,6 +226,7 @@ def stop_the_backend(console, receiver, victims, story, all_reach):
     for victim in victims:
         victim.calm.set()
     all_reach(story.number(time.time()))  # nothing that came before is left to be made up for
+    stopped = story.number(time.time())
     console.down = True
     victims[0].kill()
     for victim in victims:
@@ -239,7 +240,8 @@ def stop_the_backend(console, receiver, victims, story, all_reach):
     console.down = False
     for victim in victims:
         victim.calm.clear()
-    story.go_on(story.number(time.time()) + 4)
+    following = story.number(time.time()) + 4
+    story.go_on(following, lost=following - stopped)
 
 
 def found(story, console, receiver, victims, expected):

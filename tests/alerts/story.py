@@ -11,6 +11,7 @@ from socketscope.rules.state import RuleState
 
 ERRORS = "websocket.server.errors"
 LOAD = "websocket.server.user.count"  # notifications ask for none of its numbers
+ALIVE = "socketscope.overflow"  # what says that processes report
 ROUTE = "http.route"
 
 RULES = """
@@ -51,25 +52,33 @@ class Story:
     def moment(self, number):
         return self.start + number * self.interval
 
-    def go_on(self, number):
-        """Let the steady stretch end at an evaluation that nobody has made yet."""
+    def go_on(self, number, *, lost):
+        """Let the steady stretch end at an evaluation that nobody has made yet; so many could not be made."""
         self.resumed_at = number
-        self.length = max(self.length, number + 30)
+        self.length = max(self.length + lost, number + 30)
 
     def measured(self, metric, at):
-        """Values by labels at a moment; None: telemetry has vanished."""
+        """Values by labels at a moment; None: telemetry has vanished, or there is none of this metric."""
         n = self.number(at)
         steady = n >= self.steady_from and (self.resumed_at is None or n < self.resumed_at)
-        if n < 0 or (n >= self.length and not steady):
-            return {(ROUTE, "a"): 0, (ROUTE, "b"): 0} if metric == ERRORS else {None: 0}
-        if metric == ERRORS:
-            if not steady and n % 60 in range(48, 53):
-                return None
-            bad = {"a": n % 24 in range(4, 14), "b": n % 30 in range(10, 22)}
-            return {(ROUTE, name): 5 if steady or bad[name] else 0 for name in bad}
-        if not steady and n % 40 in {15, 16, 17, 18, 33, 34, 35}:  # while it fires, and while it does not
+        over = n < 0 or (n >= self.length and not steady)
+        tells = {ERRORS: self._errors, ALIVE: self._alive, LOAD: self._load}.get(metric)
+        return tells(n, steady, over) if tells else None
+
+    def _alive(self, n, steady, over):
+        return None if not steady and not over and n % 60 in range(48, 53) else {None: 0}
+
+    def _errors(self, n, steady, over):
+        bad = {"a": n % 24 in range(4, 14), "b": n % 30 in range(10, 22)}
+        values = {(ROUTE, name): 5 if not over and (steady or bad[name]) else 0 for name in bad}
+        return values if self._alive(n, steady, over) else None
+
+    def _load(self, n, steady, over):
+        if over or steady:
+            return {None: 5 if steady else 0}
+        if n % 40 in {15, 16, 17, 18, 33, 34, 35}:  # while it fires, and while it does not
             return None
-        return {None: 5 if steady or n % 40 in range(8, 28) else 0}
+        return {None: 5 if n % 40 in range(8, 28) else 0}
 
     def rules(self):
         text = {"errors": ERRORS, "load": LOAD, "route": ROUTE}

@@ -28,6 +28,15 @@ ANSWERS = json.loads(sys.argv[2])
 ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
+MAIL = """
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
+    while True:
+        connection, _ = listener.accept()
+        connection.sendall(b"220 here")
+        connection.close()
+"""
+
 USERS = """
 import json, pathlib, signal, sys, threading
 stop = threading.Event()
@@ -54,6 +63,9 @@ class StandIns:
 
     def console(self, options, directory):
         return self.program("console", SERVER, options.port, json.dumps(self.measured))
+
+    def mail(self, mailbox):
+        return self.program("mail", MAIL, mailbox.port)
 
     def chat(self, options):
         return self.program("chat", SERVER, options.chat_port, "{}")

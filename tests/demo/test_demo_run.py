@@ -62,7 +62,7 @@ def test_a_run_whose_numbers_agree_is_equal_and_leaves_nothing_running(demo, sta
     assert found.equal
     assert found.collector is None
     assert found.collector_accepted is None
-    assert [process.name for process in started] == ["console", "chat", "users"]
+    assert [process.name for process in started] == ["console", "mail", "chat", "users"]
     assert all(process.code is not None for process in started)
 
 
@@ -102,7 +102,7 @@ def test_a_port_in_use_is_named_with_its_option_and_nothing_is_started(demo, sta
     assert not started
 
 
-@pytest.mark.parametrize("name", ["console", "chat", "users"])
+@pytest.mark.parametrize("name", ["console", "mail", "chat", "users"])
 def test_a_program_that_dies_is_named_with_the_end_of_its_output_and_nothing_is_left_running(demo, started, name):
     with pytest.raises(ProgramError, match=rf"(?s){name} ended .*exit code 7.*the disk is on fire"):
         demo(StandIns(dying=name)).run()
@@ -140,7 +140,7 @@ def test_a_stop_before_the_users_have_begun_leaves_nothing_running(demo, started
     stop = threading.Event()
     with pytest.raises(Interrupted):
         demo(StandIns(), stop=stop, on_ready=lambda _: stop.set()).run()
-    assert [process.name for process in started] == ["console", "chat"]
+    assert [process.name for process in started] == ["console", "mail", "chat"]
     assert all(process.code is not None for process in started)
 
 
@@ -189,7 +189,7 @@ def test_even_when_it_is_killed_itself_nothing_is_left_running(tmp_path, eventua
     with subprocess.Popen(
         [sys.executable, "-c", ORCHESTRATOR, Path(__file__).parent, tmp_path], stdout=subprocess.PIPE, text=True
     ) as orchestrator:
-        children = [int(orchestrator.stdout.readline()) for _ in range(3)]
+        children = [int(orchestrator.stdout.readline()) for _ in range(4)]
         eventually((tmp_path / "users-run").exists)
         orchestrator.kill()
     eventually(lambda: not [pid for pid in children if running(pid)])

@@ -115,7 +115,7 @@ class Engine:
     async def evaluate(self, due: Due) -> None:
         """Evaluate the rules that are due at one moment, decide who is told, and keep it. Raises `StateError`."""
         rules = [self.rules[name] for name in due.rules]
-        seen = await self._questions.ask(rules, moment=due.moment)
+        seen = await self._questions.ask(rules, self.states, moment=due.moment)
         states, transitions = self._judge(rules, seen, due.moment)
         everything = {**self.states, **states}
         silences = await asyncio.to_thread(self._state.silences.active, self._clock())
@@ -160,13 +160,19 @@ class Engine:
             before = self.states.get(rule.name) or RuleState()
             states[rule.name], changes = evaluate(rule, before, observation, at=moment - rule.delay)
             transitions += changes
-            if observation.problem and observation.problem != before.problem:
-                # Of a backend that can't be asked at all one line says enough.
-                log = _logger.debug if observation.unreachable and self._is_down else _logger.warning
-                log("%s can't be evaluated: %s", rule.name, observation.problem)
-                self._is_down = observation.unreachable
-        self._is_down = all(observation.unreachable for observation in seen.values())
+            if observation.problem and observation.problem != before.problem and not observation.unreachable:
+                _logger.warning("%s can't be evaluated: %s", rule.name, observation.problem)
+        self._note_reach(seen)
         return states, transitions
+
+    def _note_reach(self, seen: Mapping[str, Observation]) -> None:
+        """Log when the backend can't be asked any more, and when it can again."""
+        down = all(observation.unreachable for observation in seen.values())
+        if down and not self._is_down:
+            _logger.warning("the backend can't be asked: %s", next(one.problem for one in seen.values()))
+        elif self._is_down and not down:
+            _logger.warning("the backend can be asked again")
+        self._is_down = down
 
     async def _read_numbers(self) -> Numbers:
         try:

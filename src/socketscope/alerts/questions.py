@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from socketscope.backends.base import Metrics
 from socketscope.rules.model import Rule
 from socketscope.rules.observe import Observation, observe
+from socketscope.rules.state import RuleState
 
 
 class Questions:
@@ -18,16 +19,22 @@ class Questions:
         self._timeout = timeout
         self._places = asyncio.Semaphore(concurrency)
 
-    async def ask(self, rules: Iterable[Rule], *, moment: float) -> dict[str, Observation]:
-        """Observe each rule at its moment, which is `moment` less its delay; rule -> what was seen, or why nothing."""
+    async def ask(
+        self, rules: Iterable[Rule], states: Mapping[str, RuleState], *, moment: float
+    ) -> dict[str, Observation]:
+        """Observe each rule at its moment, which is `moment` less its delay; rule -> what was seen, or why nothing.
+
+        Of the alerts in `states` something has to be said even where nothing is counted any more.
+        """
         rules = list(rules)
-        seen = await asyncio.gather(*(self._observe(rule, moment - rule.delay) for rule in rules))
+        seen = await asyncio.gather(*(self._observe(rule, states.get(rule.name), moment) for rule in rules))
         return {rule.name: observation for rule, observation in zip(rules, seen, strict=True)}
 
-    async def _observe(self, rule: Rule, at: float) -> Observation:
+    async def _observe(self, rule: Rule, state: RuleState | None, moment: float) -> Observation:
+        known = state.alerts if state else ()
         async with self._places:
             try:
                 async with asyncio.timeout(self._timeout):
-                    return await observe(rule, self._backend, at=at)
+                    return await observe(rule, self._backend, at=moment - rule.delay, known=known)
             except TimeoutError:
                 return Observation(problem=f"no answer within {self._timeout:g} s", unreachable=True)
