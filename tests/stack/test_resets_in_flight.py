@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from socketscope.demo.stack import programs
+from socketscope.demo.stack.alerts import CONFIGURATION
 from socketscope.demo.stack.console import Console
 from socketscope.demo.stack.http import Unreachable, get
 from socketscope.demo.stack.options import Options, free_port
@@ -103,6 +104,7 @@ async def _listen(websocket):
 def test_what_is_measured_lies_between_what_clients_received_and_the_sends_that_returned(start, tmp_path):
     ports = ("port", "store_grpc_port", "store_http_port", "chat_port")
     options = Options(**{name: free_port() for name in ports})
+    (tmp_path / CONFIGURATION).write_text("{}", encoding="utf-8")  # no alerts of the demo here
     console = start(programs.console(options, tmp_path))
     chat = programs.chat(options)
     counted = tmp_path / "counted.json"
