@@ -51,10 +51,9 @@ def answers(url):
     raise AssertionError(f"{url} did not answer")
 
 
-async def member(url, user, *, leaves_after=None):
+async def member(websocket, *, leaves_after=None):
     """Counts what arrives: until it resets the connection after so many messages, or all has been said."""
     messages = size = 0
-    websocket = await connect(f"{url}?user={user}", compression=None, ping_interval=None)
     try:
         while messages != leaves_after:
             payload = await websocket.recv()
@@ -73,11 +72,13 @@ async def member(url, user, *, leaves_after=None):
 
 async def talk(url):
     """What the clients received in all: messages and bytes."""
+    # All are there before anything is said: who comes later would wait for ever to hear the end.
+    there = [await connect(f"{url}?user=user{index}", compression=None, ping_interval=None) for index in range(MEMBERS)]
     async with asyncio.TaskGroup() as group:
         # Each second one resets its connection in the middle of the flow.
         members = [
-            group.create_task(member(url, f"user{index}", leaves_after=30 + 20 * index if index % 2 else None))
-            for index in range(MEMBERS)
+            group.create_task(member(websocket, leaves_after=30 + 20 * index if index % 2 else None))
+            for index, websocket in enumerate(there)
         ]
         async with connect(f"{url}?user=speaker", compression=None, ping_interval=None) as speaker:
             ears = asyncio.create_task(_listen(speaker))
