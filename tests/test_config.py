@@ -159,6 +159,45 @@ def test_no_token_is_in_any_message_about_a_mistake(monkeypatch):
     assert [SECRET in mistake for mistake in mistakes()] == [False]
 
 
+def test_lists_of_alerts_are_given_with_commas_and_times_as_text(monkeypatch):
+    write("alerts: {rules: [a.yaml, b.yaml], repeat: 1h30m, group_by: [http.route]}")
+    assert load().alerts.rules == (Path("a.yaml"), Path("b.yaml"))
+    assert (load().alerts.repeat, load().alerts.group_by) == (5400, ("http.route",))
+    monkeypatch.setenv("SOCKETSCOPE_ALERTS_RULES", "c.yaml, d.yaml")
+    monkeypatch.setenv("SOCKETSCOPE_ALERTS_DISABLED", "HighCPU,HighMemory")
+    monkeypatch.setenv("SOCKETSCOPE_ALERTS_COOLDOWN", "10m")
+    alerts = load().alerts
+    assert (alerts.rules, alerts.disabled) == ((Path("c.yaml"), Path("d.yaml")), ("HighCPU", "HighMemory"))
+    assert alerts.cooldown == 600
+
+
+def test_mistakes_within_a_setting_are_named_with_their_place():
+    write(
+        "alerts: {routes: [{severity: grave, notify: [a], foo: 1}], cooldown: -1, heartbeat: {notify: []}}\n"
+        "backend: {kind: prometheus, token: kept-by-others-0000000}\n"
+    )
+    found = {one.partition("=")[0].removeprefix("socketscope.yaml: "): one for one in mistakes()}
+    assert set(found) == {
+        "backend",
+        "alerts.routes.0.severity",
+        "alerts.routes.0.foo",
+        "alerts.cooldown",
+        "alerts.heartbeat.notify",
+    }
+    assert "expected 'critical', 'warning' or 'info'" in found["alerts.routes.0.severity"]
+    assert "expected one of notify, severity, labels" in found["alerts.routes.0.foo"]
+    assert "a duration as 30s" in found["alerts.cooldown"]
+    assert "`url` too for the kind prometheus" in found["backend"]
+    assert not any("kept-by-others" in one for one in found.values())
+
+
+def test_the_state_of_alerts_is_beside_the_store_or_where_it_is_said():
+    assert load(options={"store": {"data": Path("here")}}).state_file == Path("here/socketscope-state.sqlite")
+    assert load(options={"store": {"memory": True}}).state_file is None
+    write("state: {file: there.sqlite}")
+    assert load(options={"store": {"memory": True}}).state_file == Path("there.sqlite")
+
+
 def test_the_store_is_a_file_in_the_data_directory_or_in_memory(monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_DATA_HOME", "/data")

@@ -11,7 +11,7 @@ from socketscope.alerts.options import AlertOptions
 from socketscope.alerts.questions import Questions
 from socketscope.alerts.routing import Routing
 from socketscope.alerts.schedule import Due
-from socketscope.errors import QueryError, StateError
+from socketscope.errors import BackendError, QueryError, StateError
 from socketscope.notify.base import Notification
 from socketscope.state.state import State
 
@@ -178,8 +178,9 @@ def test_a_backend_that_stops_is_one_alert_and_resolves_nothing(service):
     assert [alert.state for name in "ab" for alert in made.engine.states[name].alerts.values()] == ["firing", "firing"]
 
 
-def test_one_question_that_fails_among_others_is_no_unreachable_backend(service):
-    made = service(ScriptedBackend(a=QueryError("no"), b=0.0), rule("a", "a"), rule("b", "b"), unreachable_after=0)
+@pytest.mark.parametrize("error", [QueryError("no"), BackendError("no")])
+def test_one_question_that_fails_among_others_is_no_unreachable_backend(service, error):
+    made = service(ScriptedBackend(a=error, b=0.0), rule("a", "a"), rule("b", "b"), unreachable_after=0)
     made.step(*MOMENTS)
     assert made.told == []
     assert made.engine.states["a"].problem == "no"
@@ -192,6 +193,30 @@ def test_a_backend_that_hangs_is_given_up_after_the_timeout(service):
     made.step(1000)
     assert made.told == [(unreachable.NAME, "firing", 1000)]
     assert "no answer within 0.05 s" in made.engine.states["Rule"].problem
+
+
+def test_of_a_backend_that_hangs_the_rest_is_known_after_a_few_questions(service):
+    backend = ScriptedBackend(m=0.0)
+    backend.hangs = True
+    made = service(backend, *(rule(f"r{number}") for number in range(100)), timeout=0.05)
+    made.step(1000)
+    assert len(backend.asked) == 4
+    assert {made.engine.states[f"r{number}"].health for number in range(100)} == {"query failed"}
+    backend.hangs = False
+    made.step(1010)
+    assert {made.engine.states[f"r{number}"].health for number in range(100)} == {"ok"}
+
+
+def test_a_backend_that_answers_some_questions_is_asked_all(service):
+    class Slow(ScriptedBackend):
+        async def instant(self, query, *, at):
+            self.hangs = len(self.asked) % 2 == 1
+            return await super().instant(query, at=at)
+
+    backend = Slow(m=0.0)
+    made = service(backend, *(rule(f"r{number}") for number in range(40)), timeout=0.02)
+    made.step(1000)
+    assert len(backend.asked) == 40
 
 
 def test_no_more_questions_are_asked_at_a_time_than_is_allowed(service):

@@ -1,7 +1,7 @@
 import pytest
 
 from alerts_fakes import rule
-from socketscope.alerts.muting import Muted, muted
+from socketscope.alerts.muting import Muted, graver, muted
 from socketscope.rules.state import Alert
 from socketscope.state.silences import Silence
 
@@ -12,12 +12,12 @@ def firing(name, severity="warning", family=None, **labels):
     return rule(name, severity=severity, labels=own), alert
 
 
-def mutes(*graver, of, silences=()):
-    return muted(*of, silences=silences, firing=[*graver, of])
+def mutes(*others, of, silences=()):
+    return muted(*of, silences=silences, grave=graver([*others, of]))
 
 
 @pytest.mark.parametrize(
-    ("graver", "of", "expected"),
+    ("other", "of", "expected"),
     [
         (firing("Down", "critical", "load"), firing("Slow", "warning", "load"), ("Down",)),
         (firing("Down", "critical", "load"), firing("Slow", "info", "load"), ("Down",)),
@@ -34,8 +34,8 @@ def mutes(*graver, of, silences=()):
         (firing("Down", "critical", "load"), firing("Slow", "warning", "load", host="b"), ("Down",)),
     ],
 )
-def test_a_critical_alert_mutes_what_is_less_of_its_family_where_no_label_says_otherwise(graver, of, expected):
-    assert mutes(graver, of=of).muted_by == expected
+def test_a_critical_alert_mutes_what_is_less_of_its_family_where_no_label_says_otherwise(other, of, expected):
+    assert mutes(other, of=of).muted_by == expected
 
 
 def test_silences_that_match_are_named():

@@ -3,7 +3,7 @@ from itertools import islice
 
 import pytest
 
-from socketscope.demo.plan import Depart, Hold, Join, Refused, Talk, make_plan
+from socketscope.demo.plan import BURST, ROUNDS, Depart, Hold, Join, Refused, Talk, make_plan
 
 
 def test_the_same_seed_gives_the_same_plan():
@@ -68,6 +68,19 @@ def test_the_plan_of_a_demo_has_every_kind_of_thing_and_enough_of_it():
     assert any(not message.text.isascii() for message in said)
     assert {step.user for step in steps if isinstance(step, Refused)} == {"mallory", "trudy", None}
     assert len({step.user for step in steps if isinstance(step, Join)}) < kinds["Join"], "some come back"
+
+
+@pytest.mark.parametrize("users", [3, 20, 100])
+def test_errors_come_in_bursts_in_all_rooms_at_the_same_rounds_and_at_no_other_time(users):
+    for room in make_plan(seed=1, users=users, messages=200).rooms:
+        rounds = list(islice(room.phases(), 2, 2 + 3 * ROUNDS))
+        raising = [
+            number
+            for number, steps in enumerate(rounds)
+            for step in steps
+            if isinstance(step, Depart) and step.how == "raise"
+        ]
+        assert raising == [start + number for start in (0, ROUNDS, 2 * ROUNDS) for number in BURST]
 
 
 @pytest.mark.parametrize(("users", "messages"), [(2, 10), (0, 10), (10, 0)])

@@ -27,6 +27,15 @@ def test_what_the_users_did_comes_back_through_the_collector_as_equal_numbers(de
     assert accepted["log_records"] >= 2 * connections, "opened and closed for each"
     assert accepted["metric_points"] > 0
     assert summary["startup_seconds"] > 0
+    (alert,) = summary["alerts"]
+    assert alert["rule"] == "ErrorBurst"
+    assert alert["fired_at"] < alert["resolved_at"]
+    assert [(one["notifier"], one["status"]) for one in alert["delivered"]] == [
+        ("mail", "firing"),
+        ("mail", "resolved"),
+    ]
+    assert [one["mail"].partition("]")[0] for one in alert["delivered"]] == ["[CRITICAL", "[RESOLVED"]
+    assert summary["missing_alerts"] == []
 
 
 def test_with_fastapis_own_telemetry_off_the_numbers_are_equal_as_well(demo, otelcol):

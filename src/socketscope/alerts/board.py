@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from socketscope.alerts.engine import Engine
-from socketscope.alerts.muting import Muted, muted
+from socketscope.alerts.muting import Muted, graver, muted
 from socketscope.alerts.news import firing_alerts
 from socketscope.rules.model import Rule
 from socketscope.rules.state import Alert, RuleState
@@ -61,9 +61,9 @@ class Board:
         """Return the alerts that are pending or fire: those that fire first, the newest first."""
         engine = self._engine
         silences = await self.silences()
-        firing = firing_alerts(engine.rules.values(), engine.states)
+        grave = graver(firing_alerts(engine.rules.values(), engine.states))
         found = [
-            Active(rule, alert, muted(rule, alert, silences=silences, firing=firing))
+            Active(rule, alert, muted(rule, alert, silences=silences, grave=grave))
             for rule in engine.rules.values()
             for alert in self.state_of(rule.name).alerts.values()
         ]

@@ -25,19 +25,28 @@ class Muted:
         return bool(self.silenced_by or self.muted_by)
 
 
-def muted(rule: Rule, alert: Alert, *, silences: Iterable[Silence], firing: Sequence[tuple[Rule, Alert]]) -> Muted:
-    """Say by what an alert is muted; `firing` are all alerts that fire, those that are muted themselves too."""
+Firing = Sequence[tuple[Rule, Alert]]
+"""Alerts that fire, each with its rule."""
+
+
+def graver(firing: Firing) -> Firing:
+    """Keep those that can mute others: critical ones that are of a family, muted themselves or not."""
+    return [(rule, alert) for rule, alert in firing if rule.severity == "critical" and FAMILY in rule.labels]
+
+
+def muted(rule: Rule, alert: Alert, *, silences: Iterable[Silence], grave: Firing) -> Muted:
+    """Say by what an alert is muted; `grave` are the `graver` ones of all that fire."""
+    names = (
+        set() if rule.severity == "critical" else {one.name for one, other in grave if _same(one, other, rule, alert)}
+    )
     return Muted(
         tuple(silence.id for silence in silences if silence.matches(rule.name, rule.severity, alert.labels)),
-        tuple(sorted({graver.name for graver, other in firing if _inhibits(graver, other, rule, alert)})),
+        tuple(sorted(names)),
     )
 
 
-def _inhibits(graver: Rule, other: Alert, rule: Rule, alert: Alert) -> bool:
-    """Say whether one mutes another: critical one that is not, of its family, where no label says otherwise."""
-    family = rule.labels.get(FAMILY)
-    if graver.severity != "critical" or rule.severity == "critical" or not family:
-        return False
-    return graver.labels.get(FAMILY) == family and all(
+def _same(one: Rule, other: Alert, rule: Rule, alert: Alert) -> bool:
+    """Say whether two alerts are about the same: of one family, where no label says otherwise."""
+    return one.labels[FAMILY] == rule.labels.get(FAMILY) and all(
         other.labels[name] == alert.labels[name] for name in other.labels.keys() & alert.labels.keys()
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from socketscope.alerts import letters
 from socketscope.alerts.grouping import Group, grouped, identity
-from socketscope.alerts.muting import muted
+from socketscope.alerts.muting import graver, muted
 from socketscope.alerts.telling import End, Rhythm, Told, at_the_end, is_over, while_firing
 from socketscope.notify.base import Notification
 from socketscope.rules.model import Rule
@@ -98,11 +98,16 @@ def news(
 def _groups(
     firing: Sequence[tuple[Rule, Alert]], silences: Sequence[Silence], by: Sequence[str] | None
 ) -> dict[str, Group]:
+    rules = {rule.name: rule for rule, _ in firing}
+    own: dict[str, list[Alert]] = {name: [] for name in rules}
+    for rule, alert in firing:
+        own[rule.name].append(alert)
+    grave = graver(firing)
     groups: dict[str, Group] = {}
-    for rule in {rule.name: rule for rule, _ in firing}.values():
-        own = {alert.fingerprint: alert for other, alert in firing if other.name == rule.name}
-        audible = {name for name, alert in own.items() if not muted(rule, alert, silences=silences, firing=firing)}
-        groups |= grouped(rule, own.values(), by=by, audible=audible)
+    for name, alerts in own.items():
+        rule = rules[name]
+        audible = {one.fingerprint for one in alerts if not muted(rule, one, silences=silences, grave=grave)}
+        groups |= grouped(rule, alerts, by=by, audible=audible)
     return groups
 
 

@@ -60,7 +60,7 @@ class AlertOptions(BaseModel):
     rules: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = ()
     """Files of further rules, separated by commas."""
     thresholds: Mapping[str, float | str] = Field(default_factory=dict)
-    """Other thresholds for rules, by their names, as `{HighCpu: 90%}`."""
+    """Other thresholds for rules, by their names, as `{HighCPU: 90%}`."""
     disabled: Names = ()
     """Names of rules that are not evaluated, separated by commas."""
     routes: tuple[Route, ...] = ()

@@ -12,12 +12,16 @@ from socketscope.rules.state import RuleState
 
 
 class Questions:
-    """Asks `backend`, at most `concurrency` questions at a time, each for at most `timeout` seconds."""
+    """Asks `backend`, at most `concurrency` questions at a time, each for at most `timeout` seconds.
+
+    A backend that leaves so many questions without an answer, and has given none, is not asked the rest: else a
+    thousand rules would wait for hours for what is known by then.
+    """
 
     def __init__(self, backend: Metrics, *, concurrency: int, timeout: float) -> None:
         self._backend = backend
         self._timeout = timeout
-        self._places = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
 
     async def ask(
         self, rules: Iterable[Rule], states: Mapping[str, RuleState], *, moment: float
@@ -27,14 +31,45 @@ class Questions:
         Of the alerts in `states` something has to be said even where nothing is counted any more.
         """
         rules = list(rules)
-        seen = await asyncio.gather(*(self._observe(rule, states.get(rule.name), moment) for rule in rules))
+        places = asyncio.Semaphore(self._concurrency)
+        silence = _Silence(self._concurrency)
+
+        async def ask(rule: Rule) -> Observation:
+            async with places:
+                if silence.is_certain:
+                    return self._unanswered()
+                observation = await self._observe(rule, states.get(rule.name), moment - rule.delay)
+                silence.note(observation)
+                return observation
+
+        seen = await asyncio.gather(*map(ask, rules))
         return {rule.name: observation for rule, observation in zip(rules, seen, strict=True)}
 
-    async def _observe(self, rule: Rule, state: RuleState | None, moment: float) -> Observation:
-        known = state.alerts if state else ()
-        async with self._places:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    return await observe(rule, self._backend, at=moment - rule.delay, known=known)
-            except TimeoutError:
-                return Observation(problem=f"no answer within {self._timeout:g} s", unreachable=True)
+    async def _observe(self, rule: Rule, state: RuleState | None, at: float) -> Observation:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await observe(rule, self._backend, at=at, known=state.alerts if state else ())
+        except TimeoutError:
+            return self._unanswered()
+
+    def _unanswered(self) -> Observation:
+        return Observation(problem=f"no answer within {self._timeout:g} s", unreachable=True)
+
+
+class _Silence:
+    """Whether a backend has answered nothing at all, `enough` times in a row from the first question on."""
+
+    def __init__(self, enough: int) -> None:
+        self._enough = enough
+        self._unanswered = 0
+        self._answered = False
+
+    @property
+    def is_certain(self) -> bool:
+        return not self._answered and self._unanswered >= self._enough
+
+    def note(self, observation: Observation) -> None:
+        if observation.unreachable:
+            self._unanswered += 1
+        else:
+            self._answered = True

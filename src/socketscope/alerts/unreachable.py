@@ -21,6 +21,7 @@ def rule(backend: str, *, after: float, interval: float) -> Rule:
         interval=interval,
         severity="critical",
         summary=f"The {backend} backend can't be asked: no rule is evaluated, and all alerts stay as they were.",
+        runbook="docs/runbooks/backend-unreachable.md",
         labels={"backend": backend},
     )
 

@@ -127,7 +127,9 @@ def _asked(kind: type[_Question], **fields: Any) -> _Question:
     try:
         return kind(**fields)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}={part['input']!r}: {part['msg']}" for part in error.errors())
+        wrong = "; ".join(
+            f"{'.'.join(map(str, part['loc']))}={part['input']!r}: {part['msg']}" for part in error.errors()
+        )
         raise QueryError(wrong) from error
 
 

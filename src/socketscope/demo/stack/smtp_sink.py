@@ -34,7 +34,7 @@ class Sink:
             "to": envelope.rcpt_tos,
             "subject": mail["Subject"],
             "key": mail["X-Socketscope-Key"],
-            "text": text.get_content() if text else "",
+            "text": text.get_content().replace("\r\n", "\n") if text else "",
         }
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
