@@ -4,6 +4,74 @@
  */
 
 export interface paths {
+    "/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description Tell whether the console has a token.
+         */
+        get: operations["get_session_session_get"];
+        put?: never;
+        /**
+         * Sign In
+         * @description Open a session: the cookie in the answer is as good as the token, for 30 days.
+         */
+        post: operations["sign_in_session_post"];
+        /**
+         * Sign Out
+         * @description Take the cookie back.
+         */
+        delete: operations["sign_out_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Liveness
+         * @description Answer: the process is alive.
+         */
+        get: operations["get_liveness_healthz_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Readiness
+         * @description Tell whether data can be received, stored and asked for, not whether any has arrived.
+         */
+        get: operations["get_readiness_readyz_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/monitoring/websocket/metrics": {
         parameters: {
             query?: never;
@@ -267,7 +335,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/session": {
+    "/alerts": {
         parameters: {
             query?: never;
             header?: never;
@@ -275,38 +343,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Session
-         * @description Tell whether the console has a token.
+         * Get Alerts
+         * @description Return the alerts that are pending or fire, and the last ones that fired with who was told of them.
          */
-        get: operations["get_session_session_get"];
-        put?: never;
-        /**
-         * Sign In
-         * @description Open a session: the cookie in the answer is as good as the token, for 30 days.
-         */
-        post: operations["sign_in_session_post"];
-        /**
-         * Sign Out
-         * @description Take the cookie back.
-         */
-        delete: operations["sign_out_session_delete"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/healthz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Liveness
-         * @description Answer: the process is alive.
-         */
-        get: operations["get_liveness_healthz_get"];
+        get: operations["get_alerts_alerts_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -315,7 +355,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/readyz": {
+    "/alerts/rules": {
         parameters: {
             query?: never;
             header?: never;
@@ -323,12 +363,96 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Readiness
-         * @description Tell whether data can be received, stored and asked for, not whether any has arrived.
+         * Get Rules
+         * @description Return every rule with its health, which stands beside the states of its alerts and changes none of them.
          */
-        get: operations["get_readiness_readyz_get"];
+        get: operations["get_rules_alerts_rules_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Silences
+         * @description Return the silences that have not expired, the next to expire first.
+         */
+        get: operations["get_silences_silences_get"];
+        put?: never;
+        /**
+         * Post Silence
+         * @description Tell nobody of the alerts that match, for a time.
+         */
+        post: operations["post_silence_silences_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/silences/{silence}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Silence
+         * @description End a silence now.
+         */
+        delete: operations["delete_silence_silences__silence__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications/dead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Dead Letters
+         * @description Return the notifications that were given up, the last one first.
+         */
+        get: operations["get_dead_letters_notifications_dead_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications/dead/{letter}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Dead Letter
+         * @description Try to deliver a notification again that was given up.
+         */
+        post: operations["post_dead_letter_notifications_dead__letter__post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -350,6 +474,90 @@ export interface components {
              * @description Address of the page of a trace, with TRACE-ID in place of its id.
              */
             trace_link?: string | null;
+        };
+        /**
+         * ActiveAlert
+         * @description An alert that is pending or fires.
+         */
+        ActiveAlert: {
+            /** Rule */
+            rule: string;
+            /** Fingerprint */
+            fingerprint: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "firing";
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "critical" | "warning" | "info";
+            /** Labels */
+            labels: {
+                [key: string]: string;
+            };
+            /** Summary */
+            summary: string;
+            /**
+             * Value
+             * @description The newest value; null: there is none, or it is not finite.
+             */
+            value: number | null;
+            /** Threshold */
+            threshold: number;
+            /**
+             * Since
+             * @description Since when the condition holds; null where that is interrupted.
+             */
+            since: string | null;
+            /** Fired At */
+            fired_at: string | null;
+            /**
+             * Silenced By
+             * @description Identifiers of silences.
+             */
+            silenced_by: string[];
+            /**
+             * Muted By
+             * @description Critical rules of the same family that fire.
+             */
+            muted_by: string[];
+            /**
+             * Health
+             * @description Of the rule: whether the state is known to hold still.
+             * @enum {string}
+             */
+            health: "not evaluated" | "ok" | "no data" | "query failed";
+            /** Runbook */
+            runbook: string;
+        };
+        /**
+         * Alerts
+         * @description `GET /alerts`.
+         */
+        Alerts: {
+            /**
+             * Timestamp
+             * Format: date-time
+             */
+            timestamp: string;
+            /**
+             * Problem
+             * @description What is wrong with the alerting itself; null: nothing.
+             */
+            problem: string | null;
+            /**
+             * Active
+             * @description Those that fire first.
+             */
+            active: components["schemas"]["ActiveAlert"][];
+            /**
+             * History
+             * @description Alerts that fired, the last first; those that still do too.
+             */
+            history: components["schemas"]["PastAlert"][];
         };
         /**
          * Capabilities
@@ -475,6 +683,49 @@ export interface components {
             limit: number;
             /** Offset */
             offset: number;
+        };
+        /**
+         * DeadLetter
+         * @description A notification that was given up.
+         */
+        DeadLetter: {
+            /** Id */
+            id: number;
+            /** Notifier */
+            notifier: string;
+            /** Rule */
+            rule: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "firing" | "resolved" | "test";
+            /** Summary */
+            summary: string;
+            /** Key */
+            key: string;
+            /** Attempts */
+            attempts: number;
+            /**
+             * Queued At
+             * Format: date-time
+             */
+            queued_at: string;
+            /** Given Up At */
+            given_up_at: string | null;
+            /**
+             * Detail
+             * @description What the last attempt brought.
+             */
+            detail: string;
+        };
+        /**
+         * DeadLetters
+         * @description `GET /notifications/dead`.
+         */
+        DeadLetters: {
+            /** Letters */
+            letters: components["schemas"]["DeadLetter"][];
         };
         /** HTTPValidationError */
         HTTPValidationError: {
@@ -694,6 +945,34 @@ export interface components {
             stale: boolean;
         };
         /**
+         * NewSilence
+         * @description `POST /silences`.
+         */
+        NewSilence: {
+            /**
+             * Matchers
+             * @description Label -> value, `*` for any characters; `rule` and `severity` are those of the rule.
+             */
+            matchers: {
+                [key: string]: string;
+            };
+            /**
+             * Seconds
+             * @description For how long.
+             */
+            seconds: number;
+            /**
+             * Author
+             * @description Who.
+             */
+            author: string;
+            /**
+             * Reason
+             * @description Why.
+             */
+            reason: string;
+        };
+        /**
          * OpenConnection
          * @description A connection that was opened and not closed, of an instance that still reports.
          */
@@ -724,6 +1003,47 @@ export interface components {
             bytes_sent: number;
             /** Counts At */
             counts_at: number;
+        };
+        /**
+         * PastAlert
+         * @description An alert that fired, from then to its end.
+         */
+        PastAlert: {
+            /** Rule */
+            rule: string;
+            /** Fingerprint */
+            fingerprint: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "critical" | "warning" | "info";
+            /** Labels */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * Fired At
+             * Format: date-time
+             */
+            fired_at: string;
+            /**
+             * Value
+             * @description When it fired.
+             */
+            value: number | null;
+            /**
+             * Ended At
+             * @description Null: it fires.
+             */
+            ended_at: string | null;
+            /**
+             * End
+             * @description `resolved`; `expired`: its data ended for good; `removed`: its rule.
+             */
+            end: ("pending" | "firing" | "resolved" | "inactive" | "expired" | "removed" | "missed") | null;
+            /** Told */
+            told: components["schemas"]["Told"][];
         };
         /**
          * Peak
@@ -861,6 +1181,59 @@ export interface components {
             reasons: string[];
         };
         /**
+         * RuleStatus
+         * @description A rule and what is known of it.
+         */
+        RuleStatus: {
+            /** Rule */
+            rule: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "critical" | "warning" | "info";
+            /** Labels */
+            labels: {
+                [key: string]: string;
+            };
+            /** Interval */
+            interval: number;
+            /**
+             * Health
+             * @enum {string}
+             */
+            health: "not evaluated" | "ok" | "no data" | "query failed";
+            /**
+             * Problem
+             * @description Why the last evaluation failed.
+             */
+            problem: string | null;
+            /**
+             * Evaluated At
+             * @description The moment of the last evaluation.
+             */
+            evaluated_at: string | null;
+            /**
+             * Missed
+             * @description Evaluations that did not take place, since the start of the service.
+             */
+            missed: number;
+            /** Pending */
+            pending: number;
+            /** Firing */
+            firing: number;
+            /** Runbook */
+            runbook: string;
+        };
+        /**
+         * Rules
+         * @description `GET /alerts/rules`.
+         */
+        Rules: {
+            /** Rules */
+            rules: components["schemas"]["RuleStatus"][];
+        };
+        /**
          * Sample
          * @description One answer of an instant query: the values of `by`, the number, and when its newest datum was measured.
          */
@@ -919,6 +1292,40 @@ export interface components {
              * @description The console's token.
              */
             token: string;
+        };
+        /**
+         * Silence
+         * @description A silence that has not expired.
+         */
+        Silence: {
+            /** Id */
+            id: string;
+            /** Matchers */
+            matchers: {
+                [key: string]: string;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Author */
+            author: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Silences
+         * @description `GET /silences`.
+         */
+        Silences: {
+            /** Silences */
+            silences: components["schemas"]["Silence"][];
         };
         /**
          * SpanLink
@@ -1028,6 +1435,32 @@ export interface components {
             closed: boolean;
         };
         /**
+         * Told
+         * @description A notification of an alert to one receiver.
+         */
+        Told: {
+            /** Notifier */
+            notifier: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "firing" | "resolved" | "test";
+            /** Key */
+            key: string;
+            /**
+             * Fate
+             * @enum {string}
+             */
+            fate: "pending" | "delivered" | "dead";
+            /** Attempts */
+            attempts: number;
+            /** Delivered At */
+            delivered_at: string | null;
+            /** Detail */
+            detail: string;
+        };
+        /**
          * TraceSpan
          * @description A finished span of `service`; ids are lower-case hexadecimal.
          */
@@ -1091,6 +1524,142 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_session_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+        };
+    };
+    sign_in_session_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out_session_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_liveness_healthz_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Liveness"];
+                };
+            };
+        };
+    };
+    get_readiness_readyz_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
     get_metrics_monitoring_websocket_metrics_get: {
         parameters: {
             query?: {
@@ -1709,9 +2278,11 @@ export interface operations {
             };
         };
     };
-    get_session_session_get: {
+    get_alerts_alerts_get: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1724,33 +2295,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Session"];
+                    "application/json": components["schemas"]["Alerts"];
                 };
             };
-        };
-    };
-    sign_in_session_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SignIn"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unauthorized */
-            401: {
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1758,80 +2307,13 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Validation Error */
+            /** @description Unprocessable Entity */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
                     "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    sign_out_session_delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-        };
-    };
-    get_liveness_healthz_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Liveness"];
-                };
-            };
-        };
-    };
-    get_readiness_readyz_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             /** @description Service Unavailable */
@@ -1840,7 +2322,311 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Readiness"];
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_rules_alerts_rules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_silences_silences_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silences"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_silence_silences_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSilence"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_silence_silences__silence__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                silence: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dead_letters_notifications_dead_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetters"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_dead_letter_notifications_dead__letter__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
