@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from opentelemetry import context as otel_context
 
 from socketscope.instrumentation import current
-from socketscope.instrumentation.connection import State
+from socketscope.instrumentation.asgi import ASGIApp, Message, Receive, Scope, Send
+from socketscope.instrumentation.connection import State, Transition
+from socketscope.instrumentation.meter import metered_receive, metered_send
 from socketscope.instrumentation.native import framework_traces
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter, Watched
 from socketscope.telemetry.flush import flush_in_thread
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SCOPE_KEY = "socketscope"
 """Key of the scope that marks a connection as watched: two layers of instrumentation must not count it twice."""
@@ -64,33 +58,10 @@ class WebSocketMiddleware:
 
     async def _watch(self, watched: Watched, scope: Scope, inner_receive: Receive, inner_send: Send) -> None:
         reporter = self.reporter
+        reports = _Reports(reporter, watched)
         now = reporter.telemetry.clock.monotonic
-        segments = _Segments(reporter, watched)
-
-        async def receive() -> Message:
-            # Applications race this call and cancel it: nothing is kept across the await.
-            watched.asks(now())
-            try:
-                message = await inner_receive()
-            except Exception as error:
-                watched.receive_failed(error)
-                raise
-            if (transition := watched.received(message, now())) is not None:
-                reporter.changed(watched, transition)
-            return message
-
-        async def send(message: Message) -> None:
-            started = now()
-            try:
-                await inner_send(message)
-            except Exception as error:
-                watched.send_failed(message, error)
-                raise
-            if (transition := watched.sent(message, started, now())) is not None:
-                reporter.changed(watched, transition)
-                if watched.state is State.OPEN:
-                    segments.start()
-
+        receive = metered_receive(watched, inner_receive, now, reports)
+        send = metered_send(watched, inner_send, now, reports)
         token = otel_context.attach(watched.context)
         current.enter(reporter, watched)
         try:
@@ -102,16 +73,18 @@ class WebSocketMiddleware:
         else:
             self._finish(watched, None, inner_receive)
         finally:
-            segments.stop()
+            reports.stop()
             current.leave()
             otel_context.detach(token)
 
     def _finish(self, watched: Watched, error: BaseException | None, receive: Receive) -> None:
         now = self.reporter.telemetry.clock.monotonic()
+        watched.handled(now)
         if watched.link_failed and watched.state is State.OPEN:
             _read_departure(watched, receive, now, self.reporter)
         if (transition := watched.finished(error, now)) is not None:
             self.reporter.changed(watched, transition)
+        self.reporter.finished(watched)
         watched.scope = {}
 
 
@@ -120,8 +93,8 @@ FIRST_SEGMENT = 10.0
 connection does is to be seen soon, and an old one costs little."""
 
 
-class _Segments:
-    """Ends a segment of the connection's trace from time to time while the connection is open."""
+class _Reports:
+    """Hands what happens on a connection to the reporter, and ends a segment of its trace from time to time."""
 
     def __init__(self, reporter: Reporter, watched: Watched) -> None:
         self._reporter = reporter
@@ -129,22 +102,30 @@ class _Segments:
         self._timer: asyncio.TimerHandle | None = None
         self._length = FIRST_SEGMENT
 
-    def start(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # another event loop library: the connection is one segment
-            return
-        self._timer = loop.call_later(min(self._length, self._reporter.options.segment), self._next)
-        self._length *= 2
+    def changed(self, transition: Transition) -> None:
+        self._reporter.changed(self._watched, transition)
+        if transition is Transition.ACCEPTED:
+            self._start_segment()
+
+    def handled(self, nanoseconds: int) -> None:
+        self._reporter.handled(self._watched, nanoseconds)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _next(self) -> None:
+    def _start_segment(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # another event loop library: the connection is one segment
+            return
+        self._timer = loop.call_later(min(self._length, self._reporter.options.segment), self._next_segment)
+        self._length *= 2
+
+    def _next_segment(self) -> None:
         self._reporter.segment(self._watched)
         if self._watched.state is State.OPEN:
-            self.start()
+            self._start_segment()
 
 
 def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Reporter) -> None:

@@ -142,6 +142,17 @@ class Reporter:
         self._events.progress(watched.context, watched, wall=now)
 
     @_harmless
+    def handled(self, watched: Watched, nanoseconds: int) -> None:
+        """Note a handling that is the longest of its segment, or slow."""
+        watched.handling_max = max(watched.handling_max, nanoseconds)
+        watched.handling_notable = watched.handling_max
+
+    @_harmless
+    def finished(self, watched: Watched) -> None:
+        """Note that the application is done with the connection, whose end may have been before."""
+        self.telemetry.accumulators.fold(watched)
+
+    @_harmless
     def identify(self, watched: Watched, user: object) -> None:
         """Note the user of a connection; None: nobody is known."""
         watched.user = clean(user) if user is not None else None
@@ -155,6 +166,7 @@ class Reporter:
             return
         traffic = self.telemetry.accumulators.channel(channel)
         name = traffic.name
+        self._settle(watched)
         # Two names beyond the limit share `_other`; its messages are still counted once a connection.
         if name not in watched.channels.values():
             watched.channel_traffic = (*watched.channel_traffic, traffic)
@@ -168,10 +180,16 @@ class Reporter:
         name = watched.channels.pop(clean(channel), None)
         if name is None:
             return
+        self._settle(watched)
         if name not in watched.channels.values():
             watched.channel_traffic = tuple(cells for cells in watched.channel_traffic if cells.name != name)
         if watched.state is State.OPEN:
             self.telemetry.accumulators.subscribed(name, -1)
+
+    def _settle(self, watched: Watched) -> None:
+        # What was before a change of channels belongs to the channels that the connection was in.
+        if watched.state is State.OPEN:
+            self.telemetry.accumulators.fold(watched)
 
     def _locate(self, watched: Watched, *, accepted: bool) -> None:
         scope = watched.scope
@@ -199,10 +217,8 @@ class Reporter:
         self._locate(watched, accepted=True)
         if watched.handshake_span is INVALID_SPAN:  # the framework was expected to have one, and has not
             self._start_span(watched)
-        # Messages that came before accept went nowhere; from here on they count at the connection's place.
-        watched.messages_received = watched.messages_sent = watched.bytes_received = watched.bytes_sent = 0
-        watched.traffic = self.telemetry.accumulators.traffic(watched.where)
-        watched.segment = Segment(0, watched.accepted_wall, watched)
+        watched.count_into(self.telemetry.accumulators.traffic(watched.where))
+        watched.segment = Segment(0, watched.accepted_wall, watched.totals())
         self.telemetry.opened(watched)
         options = self.options
         if options.user_from is not None and watched.user is None:
@@ -237,8 +253,8 @@ class Reporter:
 
     def _end_segment(self, watched: Watched, now: int, *, last: bool) -> None:
         self._spans.segment(watched.context, watched, end_wall=now, last=last)
-        watched.segment = Segment(watched.segment.index + 1, now, watched)
-        watched.handling_max = watched.send_max = 0
+        watched.segment = Segment(watched.segment.index + 1, now, watched.totals())
+        watched.begin_segment()
 
     def _count_handshake(self, watched: Watched, at: int) -> None:
         self.telemetry.accumulators.handshake(watched.where, watched.outcome, watched.status, at - watched.started_at)

@@ -2,14 +2,18 @@
 
 Per message nothing here takes a lock or allocates: a connection holds the `Traffic` of its attribute set and adds to
 its cells. A set has one `Traffic` per thread, so that every cell has one writer; readers sum over the threads, and
-since each cell only grows, so does the sum. What happens once a connection is counted under a lock.
+since each cell only grows, so does the sum. Bytes, and what is counted by channel, a connection counts for itself
+alone; it is folded into the totals, as the difference to the time before, when somebody reads and when the connection
+changes its channels or ends. What happens once a connection is counted under a lock.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import zip_longest
 from threading import Lock, get_ident
+from typing import TYPE_CHECKING
 
 from socketscope import semconv
 from socketscope.telemetry.cardinality import Cap
@@ -21,7 +25,11 @@ from socketscope.telemetry.histogram import (
     Histogram,
     fold_durations,
     fold_sizes,
+    size_cell,
 )
+
+if TYPE_CHECKING:
+    from socketscope.telemetry.record import ConnectionRecord
 
 Attributes = dict[str, str | int]
 Where = tuple[str, int | None]
@@ -35,19 +43,82 @@ CODE_LIMIT = 20
 """How many other close codes (3000 to 4999 are free to use, by clients too) have one; the rest is `_other`."""
 
 
+_NO_CELLS: list[int] = []
+
+
 class Flow:
-    """Messages in one direction: sizes of text and of binary ones in powers of two (sums are the counts), bytes."""
+    """Messages in one direction: sizes of text and of binary ones in powers of two (sums are the counts), bytes.
+
+    It begins with so many cells of each type and has more as they are needed: incrementing one that is missing is an
+    IndexError, and `count_apart` puts it right.
+    """
 
     __slots__ = ("binary", "bytes", "text")
 
-    def __init__(self) -> None:
-        self.text = [0] * CELLS
-        self.binary = [0] * CELLS
+    def __init__(self, cells: int = 0) -> None:
+        self.clear()
+        if cells:
+            self.text, self.binary = [0] * cells, [0] * cells
+
+    def clear(self) -> None:
+        """Begin at zero, with no cells."""
+        self.text = self.binary = _NO_CELLS
         self.bytes = 0
+
+    @property
+    def messages(self) -> int:
+        """Messages of both types."""
+        return sum(self.text) + sum(self.binary)
 
     def sizes(self) -> list[int]:
         """Give the cells of both types together."""
-        return [text + binary for text, binary in zip(self.text, self.binary, strict=True)]
+        return [text + binary for text, binary in zip_longest(self.text, self.binary, fillvalue=0)]
+
+    def count_apart(self, payload: object) -> int:
+        """Count a message of any size, but not its bytes, which are given back.
+
+        What is neither text nor bytes is between the application and its server: it counts as a text of no bytes.
+        """
+        if isinstance(payload, bytes | bytearray | memoryview):
+            size = len(payload)
+            self.binary = _with_one_in(self.binary, size_cell(size))
+        else:
+            size = len(payload.encode("utf-8", "surrogatepass")) if isinstance(payload, str) else 0
+            self.text = _with_one_in(self.text, size_cell(size))
+        return size
+
+    def same(self, other: Flow) -> bool:
+        """Whether both have counted the same."""
+        return self.bytes == other.bytes and self.text == other.text and self.binary == other.binary
+
+    def copy(self) -> Flow:
+        """Give the flow as it is now, while another thread may count on."""
+        copy = Flow()
+        copy.text, copy.binary, copy.bytes = self.text.copy(), self.binary.copy(), self.bytes
+        return copy
+
+    def add(self, now: Flow, before: Flow) -> None:
+        """Add what came between two copies of a flow."""
+        _add(self.text, now.text, before.text)
+        _add(self.binary, now.binary, before.binary)
+        self.bytes += now.bytes - before.bytes
+
+
+NOTHING = (Flow(), Flow())
+"""What a connection has received and sent that has done nothing. Nobody counts in these."""
+
+
+def _with_one_in(cells: list[int], cell: int) -> list[int]:
+    # A new list: `_NO_CELLS` belongs to everybody, and a reader may be at the old one.
+    cells = cells + [0] * (cell + 1 - len(cells))
+    cells[cell] += 1
+    return cells
+
+
+def _add(totals: list[int], now: list[int], before: list[int]) -> None:
+    for cell, (new, old) in enumerate(zip_longest(now, before, fillvalue=0)):
+        if new != old:
+            totals[cell] += new - old
 
 
 class Traffic:
@@ -56,15 +127,15 @@ class Traffic:
     __slots__ = ("first_message", "handling", "receive", "send_wait", "transmit")
 
     def __init__(self) -> None:
-        self.receive = Flow()
-        self.transmit = Flow()
+        self.receive = Flow(CELLS)
+        self.transmit = Flow(CELLS)
         self.handling = Durations()
         self.send_wait = Durations()
         self.first_message = Durations()
 
 
 class ChannelTraffic:
-    """Messages and bytes of connections while they are in one channel, in one thread: `[receive, transmit]`.
+    """Messages and bytes of connections while they are in one channel: `[receive, transmit]`.
 
     `name` is the bounded one.
     """
@@ -87,7 +158,7 @@ class Accumulators:
         self.code_cap = Cap(CODE_LIMIT)
         self.lock = Lock()
         self._traffic: dict[tuple[int, Where], Traffic] = {}
-        self._channels: dict[tuple[int, str], ChannelTraffic] = {}
+        self._channels: dict[str, ChannelTraffic] = {}
         self.active: Counter[Where] = Counter()
         self.subscribers: Counter[str] = Counter()
         self.handshakes: Counter[tuple[Where, str, int]] = Counter()
@@ -106,9 +177,22 @@ class Accumulators:
         return self._traffic.setdefault((get_ident(), where), Traffic())
 
     def channel(self, name: str) -> ChannelTraffic:
-        """Give the cells of a channel for the calling thread, under its bounded name."""
+        """Give the totals of a channel, under its bounded name."""
         name = self.channel_cap.admit(name)
-        return self._channels.setdefault((get_ident(), name), ChannelTraffic(name))
+        return self._channels.setdefault(name, ChannelTraffic(name))
+
+    def fold(self, record: ConnectionRecord) -> None:
+        """Add what a connection did since the last time to the totals of its attribute set and of its channels."""
+        if all(map(Flow.same, record.folded, (record.receive, record.transmit))):
+            return  # there may be many connections, and most of them idle
+        with self.lock:
+            before, now = record.folded, (record.receive.copy(), record.transmit.copy())
+            record.folded = now
+            for index, total in enumerate((record.traffic.receive, record.traffic.transmit)):
+                total.add(now[index], before[index])
+                for channel in record.channel_traffic:
+                    channel.messages[index] += now[index].messages - before[index].messages
+                    channel.bytes[index] += now[index].bytes - before[index].bytes
 
     def handshake(self, where: Where, outcome: str, status: int, nanoseconds: int) -> None:
         """Count a finished handshake."""
@@ -156,15 +240,10 @@ class Accumulators:
             yield where, direction, text, binary, size
 
     def channel_flows(self) -> Iterator[tuple[str, str, int, int]]:
-        """Yield `(channel, direction, messages, bytes)` summed over the threads."""
-        totals: dict[tuple[str, int], list[int]] = {}
-        for (_, name), cells in list(self._channels.items()):
-            for index in (0, 1):
-                total = totals.setdefault((name, index), [0, 0])
-                total[0] += cells.messages[index]
-                total[1] += cells.bytes[index]
-        for (name, index), (messages, size) in totals.items():
-            yield name, DIRECTIONS[index], messages, size
+        """Yield `(channel, direction, messages, bytes)`."""
+        for name, totals in list(self._channels.items()):
+            for direction, messages, size in zip(DIRECTIONS, totals.messages, totals.bytes, strict=True):
+                yield name, direction, messages, size
 
     def histograms(self) -> Iterator[Histogram]:
         """Yield every histogram that has a measurement."""

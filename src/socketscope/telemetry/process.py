@@ -57,6 +57,12 @@ class Telemetry:
         """Give at most `limit` channels a name of their own on metrics."""
         self.accumulators.channel_cap.limit = limit
 
+    def settled(self) -> Accumulators:
+        """Give the accumulators once all that open connections did up to now is folded into them."""
+        for record in self.live.records():
+            self.accumulators.fold(record)
+        return self.accumulators
+
     def opened(self, record: ConnectionRecord) -> None:
         """Count a connection in, and into the channels that it joined during its handshake."""
         with self.accumulators.lock:
@@ -67,6 +73,7 @@ class Telemetry:
 
     def ended(self, record: ConnectionRecord, *, now_wall: int, duration: float) -> None:
         """Count a connection out; `duration` in seconds."""
+        self.accumulators.fold(record)
         with self.accumulators.lock:
             if self.live.remove(record):
                 self.accumulators.active[record.where] -= 1

@@ -3,52 +3,112 @@
 from __future__ import annotations
 
 from socketscope import semconv
-from socketscope.telemetry.accumulators import ChannelTraffic, Traffic, Where
+from socketscope.telemetry.accumulators import NOTHING, ChannelTraffic, Flow, Traffic, Where
 
 UNKNOWN_ROUTE = "_unknown"
 """Route of a connection whose framework told none."""
 
+NOWHERE = Traffic()
+"""Where connections count that nobody reports: before they are accepted, and where the application wants it so."""
+
+Totals = tuple[int, int, int, int]
+"""Messages received and sent, bytes received and sent."""
+
 
 class Counts:
-    """Messages and payload bytes each way, and the two maxima in nanoseconds."""
+    """What the messages of a connection change (`instrumentation/meter.py`).
+
+    * `receive`, `transmit`: of this connection alone; `Accumulators.fold` adds them to what connections share.
+    * `handling`: the durations that it shares with the others of its attribute set.
+    * `received_at`, `sent_at`: the last message each way; `handling_since`: the receipt of the message that is being
+      handled, or 0. Monotonic clock, nanoseconds.
+    * `handling_max`, `send_max`: the longest of the running segment, in nanoseconds. A handling longer than
+      `handling_notable` is looked at: it is the longest, or a slow one.
+    """
 
     __slots__ = (
-        "bytes_received",
-        "bytes_sent",
+        "folded",
+        "handling",
         "handling_max",
-        "messages_received",
-        "messages_sent",
+        "handling_notable",
+        "handling_since",
+        "receive",
+        "received_at",
         "send_max",
+        "sent_at",
+        "traffic",
+        "transmit",
     )
 
     def __init__(self) -> None:
-        self.messages_received = 0
-        self.messages_sent = 0
-        self.bytes_received = 0
-        self.bytes_sent = 0
-        self.handling_max = 0
-        self.send_max = 0
+        self.receive, self.transmit = Flow(), Flow()
+        self.received_at = self.sent_at = self.handling_since = 0
+        self.handling_max = self.handling_notable = self.send_max = 0
+        self.count_into(NOWHERE)
+
+    def count_into(self, traffic: Traffic) -> None:
+        """Count from zero, and for `traffic` from now on."""
+        self.traffic = traffic
+        self.handling = traffic.handling
+        self.receive.clear()
+        self.transmit.clear()
+        self.folded = NOTHING
+        """`receive` and `transmit` as they are in the totals that connections share."""
+
+    def handled(self, now: int) -> int:
+        """End the handling of the message in hand; give how long it took in nanoseconds, 0 where there is none."""
+        if not self.handling_since:
+            return 0
+        taken = now - self.handling_since
+        self.handling_since = 0
+        self.handling.record(taken)
+        self.handling_max = max(self.handling_max, taken)
+        return taken
+
+    def waited(self, nanoseconds: int) -> None:
+        """Note that a send had to wait."""
+        self.traffic.send_wait.record(nanoseconds)
+        if nanoseconds > self.send_max:
+            self.send_max = nanoseconds
+
+    def begin_segment(self) -> None:
+        """Forget the longest handling and send: a segment has its own."""
+        self.handling_max = self.handling_notable = self.send_max = 0
+
+    @property
+    def messages_received(self) -> int:
+        """Messages since accept."""
+        return self.receive.messages
+
+    @property
+    def messages_sent(self) -> int:
+        """Messages since accept."""
+        return self.transmit.messages
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes of payload since accept."""
+        return self.receive.bytes
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of payload since accept."""
+        return self.transmit.bytes
+
+    def totals(self) -> Totals:
+        """Give what the connection did since accept."""
+        return self.messages_received, self.messages_sent, self.bytes_received, self.bytes_sent
 
 
 class Segment:
-    """Where the running segment began: its wall clock and the connection's counts at that moment."""
+    """Where the running segment began: its wall clock, and what the connection had done before."""
 
-    __slots__ = (
-        "bytes_received",
-        "bytes_sent",
-        "index",
-        "messages_received",
-        "messages_sent",
-        "start_wall",
-    )
+    __slots__ = ("before", "index", "start_wall")
 
-    def __init__(self, index: int, start_wall: int, counts: Counts) -> None:
+    def __init__(self, index: int, start_wall: int, before: Totals) -> None:
         self.index = index
         self.start_wall = start_wall
-        self.messages_received = counts.messages_received
-        self.messages_sent = counts.messages_sent
-        self.bytes_received = counts.bytes_received
-        self.bytes_sent = counts.bytes_sent
+        self.before = before
 
 
 class ConnectionRecord(Counts):
@@ -68,7 +128,6 @@ class ConnectionRecord(Counts):
         "errors",
         "id",
         "initiator",
-        "last_activity",
         "reason",
         "route",
         "segment",
@@ -76,7 +135,6 @@ class ConnectionRecord(Counts):
         "started_wall",
         "status",
         "subprotocol",
-        "traffic",
         "user",
         "user_agent",
         "user_hash",
@@ -90,7 +148,6 @@ class ConnectionRecord(Counts):
         self.started_wall = started_wall
         self.accepted_at = 0
         self.accepted_wall = 0
-        self.last_activity = started_at
         self.route = UNKNOWN_ROUTE
         self.where: Where = (UNKNOWN_ROUTE, None)
         self.status = 0
@@ -103,14 +160,17 @@ class ConnectionRecord(Counts):
         """Name of a channel -> its bounded name on metrics."""
         self.channel_traffic: tuple[ChannelTraffic, ...] = ()
         """The cells of each bounded name, once."""
-        # Before accept nothing is a message of a connection: what an application sends out of order goes nowhere.
-        self.traffic = Traffic()
         self.errors = 0
         self.code: int | None = None
         self.initiator = ""
         self.reason = ""
         self.error_type = ""
-        self.segment = Segment(0, started_wall, self)
+        self.segment = Segment(0, started_wall, self.totals())
+
+    @property
+    def last_activity(self) -> int:
+        """When the connection was accepted or had its last message, on the monotonic clock."""
+        return max(self.accepted_at, self.received_at, self.sent_at)
 
     @property
     def lost(self) -> bool:

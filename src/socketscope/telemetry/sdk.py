@@ -46,7 +46,7 @@ class HistogramAppender:
     def metrics(self) -> list[Metric]:
         """Give one SDK metric for each histogram metric with data."""
         points: dict[semconv.Metric, list[HistogramDataPoint]] = {}
-        for histogram in self._telemetry.accumulators.histograms():
+        for histogram in self._telemetry.settled().histograms():
             now = time.time_ns()
             start = histogram.start_ns
             counts, total = list(histogram.counts), histogram.sum

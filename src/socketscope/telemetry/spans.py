@@ -60,13 +60,16 @@ class Spans:
     def segment(self, parent: Context, record: ConnectionRecord, *, end_wall: int, last: bool) -> None:
         """Make the span of the segment that ends now; the last one carries the totals of the whole life."""
         segment = record.segment
+        received, sent, bytes_received, bytes_sent = (
+            now - before for now, before in zip(record.totals(), segment.before, strict=True)
+        )
         attributes: dict[str, Any] = {
             **identity_attributes(record),
             semconv.SEGMENT_INDEX.name: segment.index,
-            semconv.SEGMENT_MESSAGES_RECEIVED.name: record.messages_received - segment.messages_received,
-            semconv.SEGMENT_MESSAGES_SENT.name: record.messages_sent - segment.messages_sent,
-            semconv.SEGMENT_BYTES_RECEIVED.name: record.bytes_received - segment.bytes_received,
-            semconv.SEGMENT_BYTES_SENT.name: record.bytes_sent - segment.bytes_sent,
+            semconv.SEGMENT_MESSAGES_RECEIVED.name: received,
+            semconv.SEGMENT_MESSAGES_SENT.name: sent,
+            semconv.SEGMENT_BYTES_RECEIVED.name: bytes_received,
+            semconv.SEGMENT_BYTES_SENT.name: bytes_sent,
             semconv.SEGMENT_HANDLING_MAX.name: record.handling_max / 1e9,
             semconv.SEGMENT_SEND_MAX.name: record.send_max / 1e9,
         }
