@@ -46,8 +46,9 @@ def metered_receive(
         if since:
             connection.handling_since = 0
             taken = now() - since
+            cell = (taken - 1).bit_length()
             handling = connection.handling
-            handling.cells[(taken - 1).bit_length()] += 1
+            handling.cells[cell] += 1
             handling.total += taken
             if taken > connection.handling_notable:
                 listener.handled(taken)
