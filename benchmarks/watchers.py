@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -110,8 +110,38 @@ def ours(app: ASGIApp) -> ASGIApp:
     options = Options(user_from=Source("header", "x-user"), channel_from=Source("header", "x-room"))
     telemetry = Telemetry()
     found = providers(telemetry)
+    _exporting.append(found)
     telemetry.switch_on(provider=found["meter_provider"])
     return WebSocketMiddleware(app, reporter=Reporter(telemetry, options, providers=found))
+
+
+def ours_metrics_alone(app: ASGIApp) -> ASGIApp:
+    """Watch with an SDK for metrics alone."""
+    from socketscope.instrumentation.middleware import WebSocketMiddleware
+    from socketscope.instrumentation.options import Options
+    from socketscope.instrumentation.reporter import Reporter
+    from socketscope.telemetry.process import Telemetry
+
+    telemetry = Telemetry()
+    meters = {"meter_provider": providers(telemetry)["meter_provider"]}
+    telemetry.switch_on(provider=meters["meter_provider"])
+    return WebSocketMiddleware(app, reporter=Reporter(telemetry, Options(), providers=meters))
+
+
+def spans_and_records(app: ASGIApp) -> ASGIApp:
+    """Make two spans and two log records of each connection with the SDK, and nothing else."""
+    found = providers()
+    tracer = found["tracer_provider"].get_tracer("bare")
+    logger = found["logger_provider"].get_logger("bare")
+    _exporting.append(found)
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        for _ in range(2):
+            tracer.start_span("bare").end()
+            logger.emit(event_name="bare")
+        await app(scope, receive, send)
+
+    return watched
 
 
 def ours_without_sdk(app: ASGIApp) -> ASGIApp:
@@ -156,18 +186,19 @@ def otel(app: ASGIApp) -> ASGIApp:
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
     found = providers()
-    _tracers.append(found["tracer_provider"])
+    _exporting.append(found)
     return OpenTelemetryMiddleware(
         app, tracer_provider=found["tracer_provider"], meter_provider=found["meter_provider"]
     )
 
 
-_tracers: list[Any] = []
+_exporting: list[Mapping[str, Any]] = []
 
 
 def _flush_otel() -> None:
-    for tracers in _tracers:
-        tracers.force_flush()
+    for found in _exporting:
+        found["tracer_provider"].force_flush()
+        found["logger_provider"].force_flush()
 
 
 def _flush_datadog() -> None:
@@ -229,6 +260,8 @@ WATCHERS: Final = {
         ours,
     ),
     "ours, no SDK": Watcher("nothing: nobody reads it", ours_without_sdk),
+    "ours, metrics alone": Watcher("as ours, without spans and events", ours_metrics_alone),
+    "two bare spans and records": Watcher("two spans and two log records of a connection", spans_and_records),
     "seed's style": Watcher("a record of each message with its time and size, kept for ever", seed),
     "OTel ASGI, no message spans": Watcher("a span of the connection", otel_quiet),
     "OTel ASGI": Watcher("a span of the connection and of each message, without its size", otel, settle=_flush_otel),
