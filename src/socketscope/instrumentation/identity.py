@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
+import os
 import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -57,12 +58,28 @@ def clean(name: object) -> str:
 
 
 def header(scope: Mapping[str, Any], name: str) -> str | None:
-    """Give the first value of a header, or None."""
+    """Give the first value of a header, or None. In ASGI their names are lower-case."""
     wanted = name.lower().encode("latin-1", "replace")
     for key, value in scope.get("headers", ()):
-        if key.lower() == wanted:
+        if key == wanted:
             return bytes(value).decode("latin-1")
     return None
+
+
+_ids: list[str] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ids.clear)
+
+
+def connection_id() -> str:
+    """Give 16 random hexadecimal digits; the system is asked for many at a time."""
+    try:
+        return _ids.pop()
+    except IndexError:
+        digits = secrets.token_hex(8 * 128)
+        first, *rest = (digits[at : at + 16] for at in range(0, len(digits), 16))
+        _ids.extend(rest)
+        return first
 
 
 _RANDOM_KEY = secrets.token_bytes(32)
@@ -89,9 +106,10 @@ def truncated_address(host: str | None) -> str | None:
     """Give the network of an address, /24 for IPv4 and /48 for IPv6; None for what is not an address."""
     if not host:
         return None
+    # The system's own conversion: the module `ipaddress` takes ten times as long, and this is asked of every client.
+    family, kept = (socket.AF_INET6, 6) if ":" in host else (socket.AF_INET, 3)
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+        address = socket.inet_pton(family, host.partition("%")[0])
+    except (OSError, ValueError):
         return None
-    prefix = 24 if address.version == 4 else 48
-    return str(ipaddress.ip_network((address, prefix), strict=False).network_address)
+    return socket.inet_ntop(family, address[:kept] + bytes(len(address) - kept))

@@ -75,15 +75,15 @@ def metered_receive(
 
     def apart(message: Message) -> int:
         nonlocal texts
-        data = _data_of(message)
-        if data is None:
+        if message.get("type") != "websocket.receive":
             transition = connection.received(message, now())
             if transition is not None:
                 listener.changed(transition)
             return NO_DATA
-        texts = isinstance(data, str)
         if connection.state is State.OPEN and not flow.messages:
             connection.traffic.first_message.record(now() - connection.accepted_at)
+        data = _data_of(message)
+        texts = isinstance(data, str)
         return flow.count_apart(data)
 
     return receive
@@ -120,12 +120,12 @@ def metered_send(connection: Connection, inner_send: Send, now: Callable[[], int
 
     def apart(message: Message) -> int:
         nonlocal texts
-        data = _data_of(message)
-        if data is None:
+        if message.get("type") != "websocket.send":
             transition = connection.sent(message, now())
             if transition is not None:
                 listener.changed(transition)
             return NO_DATA
+        data = _data_of(message)
         texts = isinstance(data, str)
         return flow.count_apart(data)
 
@@ -133,10 +133,8 @@ def metered_send(connection: Connection, inner_send: Send, now: Callable[[], int
 
 
 def _data_of(message: Message) -> Any:
-    """Give the text or the bytes of a message; None where it is of a kind that has neither."""
+    """Give the bytes or the text of a message; what has neither is taken for an empty text."""
     data = message.get("bytes")
     if data is None:
         data = message.get("text")
-    if data is None and message.get("type") in {"websocket.receive", "websocket.send"}:
-        return ""
-    return data
+    return "" if data is None else data

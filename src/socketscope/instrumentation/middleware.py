@@ -62,7 +62,7 @@ class WebSocketMiddleware:
         now = reporter.telemetry.clock.monotonic
         receive = metered_receive(watched, inner_receive, now, reports)
         send = metered_send(watched, inner_send, now, reports)
-        token = otel_context.attach(watched.context)
+        token = otel_context.attach(watched.context) if watched.context is not None else None
         current.enter(reporter, watched)
         try:
             await self.app(scope, receive, send)
@@ -75,16 +75,17 @@ class WebSocketMiddleware:
         finally:
             reports.stop()
             current.leave()
-            otel_context.detach(token)
+            if token is not None:
+                otel_context.detach(token)
 
     def _finish(self, watched: Watched, error: BaseException | None, receive: Receive) -> None:
         now = self.reporter.telemetry.clock.monotonic()
         watched.handled(now)
-        if watched.link_failed and watched.state is State.OPEN:
+        if watched.state is State.OPEN and watched.link_failed:
             _read_departure(watched, receive, now, self.reporter)
         if (transition := watched.finished(error, now)) is not None:
             self.reporter.changed(watched, transition)
-        self.reporter.finished(watched)
+        self.reporter.telemetry.accumulators.fold(watched)  # what came after its end
         watched.scope = {}
 
 
@@ -104,7 +105,7 @@ class _Reports:
 
     def changed(self, transition: Transition) -> None:
         self._reporter.changed(self._watched, transition)
-        if transition is Transition.ACCEPTED:
+        if transition is Transition.ACCEPTED and self._watched.told:
             self._start_segment()
 
     def handled(self, nanoseconds: int) -> None:

@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import functools
 import logging
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span
+from opentelemetry.trace import Span
 
 from socketscope import semconv
 from socketscope.instrumentation.connection import Connection, State, Transition
-from socketscope.instrumentation.identity import UserHash, clean, header, truncated_address
+from socketscope.instrumentation.identity import UserHash, clean, connection_id, header, truncated_address
 from socketscope.instrumentation.native import native_span
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
 from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
-from socketscope.telemetry.record import Segment, error_type, life_attributes
+from socketscope.telemetry.record import error_type, life_attributes
+from socketscope.telemetry.sdk_present import Awaited
 from socketscope.telemetry.spans import Spans, enrich
 
 _log = logging.getLogger(__name__)
@@ -52,19 +51,23 @@ def _harmless(
 class Watched(Connection):
     """A connection with the spans that belong to it."""
 
-    __slots__ = ("context", "entry_root_path", "handshake_span", "ignored", "scope", "server_span")
+    __slots__ = ("context", "entry_root_path", "handshake_span", "ignored", "scope", "server_span", "told", "traced")
 
     def __init__(self, scope: Mapping[str, Any], started_at: int, started_wall: int) -> None:
-        super().__init__(secrets.token_hex(8), started_at, started_wall)
+        super().__init__(connection_id(), started_at, started_wall)
         self.scope: Mapping[str, Any] = scope
         # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
         self.entry_root_path: str = scope.get("root_path", "")
         self.ignored = False
-        self.handshake_span: Span = INVALID_SPAN
+        self.handshake_span: Span | None = None
+        self.traced = False
+        """Whether the handshake's span is recorded, and so those of the segments: it is decided once."""
+        self.told = False
+        """Whether somebody takes the spans or the events of this connection."""
         self.server_span: Span | None = None
         """The span of the framework's own telemetry, where it has one open for the whole connection."""
-        self.context: Context = otel_context.get_current()
-        """Context with the handshake span: the parent of segments, the correlation of events."""
+        self.context: Context | None = None
+        """Context with the handshake span: the parent of segments, the correlation of events. None: the current one."""
 
 
 class Reporter:
@@ -80,13 +83,14 @@ class Reporter:
         """Report from now on with these options, to these providers or the global ones."""
         self.options = options
         self._user_hash = UserHash(options.user_key)
-        self._spans = Spans(providers.get("tracer_provider"))
-        self._events = Events(
+        self._spans = spans = Spans(providers.get("tracer_provider"))
+        self._events = events = Events(
             self.telemetry.clock.monotonic,
             user_key_id=self._user_hash.key_id,
             with_user_id=options.user_id,
             provider=providers.get("logger_provider"),
         )
+        self._tells = Awaited(lambda: spans.on or events.on)
 
     @_harmless
     def begin(self, scope: Mapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
@@ -99,8 +103,6 @@ class Reporter:
             return None
         clock = self.telemetry.clock
         watched = Watched(scope, clock.monotonic(), clock.wall())
-        agent = header(scope, "user-agent")
-        watched.user_agent = clean(agent) if agent else None
         if (native := native_span(scope)) is not None:
             self._step_under(watched, native)
         elif not framework_traces:
@@ -148,11 +150,6 @@ class Reporter:
         watched.handling_notable = watched.handling_max
 
     @_harmless
-    def finished(self, watched: Watched) -> None:
-        """Note that the application is done with the connection, whose end may have been before."""
-        self.telemetry.accumulators.fold(watched)
-
-    @_harmless
     def identify(self, watched: Watched, user: object) -> None:
         """Note the user of a connection; None: nobody is known."""
         watched.user = clean(user) if user is not None else None
@@ -197,28 +194,40 @@ class Reporter:
         server = scope.get("server")
         watched.where = self.telemetry.accumulators.where(watched.route, server[1] if server else None)
         watched.route = watched.where[0]
-        client = scope.get("client")
-        watched.client_address = truncated_address(client[0] if client else None)
         if watched.server_span is None and (native := native_span(scope)) is not None:
             self._step_under(watched, native)
 
+    def _describe(self, watched: Watched) -> None:
+        # Nobody sees these on metrics.
+        client, agent = watched.scope.get("client"), header(watched.scope, "user-agent")
+        watched.client_address = truncated_address(client[0]) if client else None
+        watched.user_agent = clean(agent) if agent else None
+
     def _start_span(self, watched: Watched) -> None:
-        watched.handshake_span = self._spans.handshake(watched.scope.get("headers", ()), watched.started_wall)
-        watched.context = trace.set_span_in_context(watched.handshake_span)
+        # Events stand in the trace that the client is in, whether it is recorded here or not.
+        if self._tells():
+            self._trace(watched, self._spans.handshake(watched.scope.get("headers", ()), watched.started_wall))
 
     def _step_under(self, watched: Watched, native: Span) -> None:
         # A second SERVER span would count the request twice.
         watched.server_span = native
-        watched.handshake_span = self._spans.handshake_under(native, watched.started_wall)
-        watched.context = trace.set_span_in_context(watched.handshake_span)
+        self._trace(watched, self._spans.handshake_under(native, watched.started_wall))
+
+    def _trace(self, watched: Watched, span: Span) -> None:
+        watched.handshake_span = span
+        watched.traced = span.is_recording()
+        watched.context = trace.set_span_in_context(span)
 
     def _accepted(self, watched: Watched) -> None:
         watched.accepted_wall = self.telemetry.clock.wall()
         self._locate(watched, accepted=True)
-        if watched.handshake_span is INVALID_SPAN:  # the framework was expected to have one, and has not
+        if watched.handshake_span is None:  # the framework was expected to have one, and has not
             self._start_span(watched)
         watched.count_into(self.telemetry.accumulators.traffic(watched.where))
-        watched.segment = Segment(0, watched.accepted_wall, watched.totals())
+        watched.segment.start_wall = watched.accepted_wall
+        watched.told = self._tells()
+        if watched.told or self.telemetry.ring is not None:
+            self._describe(watched)
         self.telemetry.opened(watched)
         options = self.options
         if options.user_from is not None and watched.user is None:
@@ -226,21 +235,27 @@ class Reporter:
         if options.channel_from is not None and (channel := options.channel_from.read(watched.scope)):
             self.join(watched, channel)
         self._count_handshake(watched, watched.accepted_at)
-        self._spans.answered(watched.handshake_span, watched, outcome=watched.outcome, end_wall=watched.accepted_wall)
+        if watched.handshake_span is not None:
+            self._spans.answered(
+                watched.handshake_span, watched, outcome=watched.outcome, end_wall=watched.accepted_wall
+            )
         if watched.server_span is not None:
             enrich(watched.server_span, {semconv.CONNECTION_ID.name: watched.id})
-        self._events.opened(watched.context, watched)
+        if watched.told:
+            self._events.opened(watched.context, watched)
 
     def _refused(self, watched: Watched) -> None:
         self._locate(watched, accepted=False)
+        self._describe(watched)
         self._count_handshake(watched, watched.ended_at)
-        self._spans.answered(
-            watched.handshake_span,
-            watched,
-            outcome=watched.outcome,
-            end_wall=self.telemetry.clock.wall(),
-            error=watched.error_type,
-        )
+        if watched.handshake_span is not None:
+            self._spans.answered(
+                watched.handshake_span,
+                watched,
+                outcome=watched.outcome,
+                end_wall=self.telemetry.clock.wall(),
+                error=watched.error_type,
+            )
 
     def _ended(self, watched: Watched) -> None:
         now = self.telemetry.clock.wall()
@@ -249,12 +264,14 @@ class Reporter:
         self._end_segment(watched, now, last=True)
         if watched.server_span is not None:
             enrich(watched.server_span, life_attributes(watched))
-        self._events.closed(watched.context, watched, wall=now, duration=duration)
+        if watched.told:
+            self._events.closed(watched.context, watched, wall=now, duration=duration)
 
     def _end_segment(self, watched: Watched, now: int, *, last: bool) -> None:
-        self._spans.segment(watched.context, watched, end_wall=now, last=last)
-        watched.segment = Segment(watched.segment.index + 1, now, watched.totals())
-        watched.begin_segment()
+        if watched.traced:
+            self._spans.segment(watched.context, watched, end_wall=now, last=last)
+        if not last:
+            watched.begin_segment(now)
 
     def _count_handshake(self, watched: Watched, at: int) -> None:
         self.telemetry.accumulators.handshake(watched.where, watched.outcome, watched.status, at - watched.started_at)

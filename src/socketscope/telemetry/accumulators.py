@@ -56,7 +56,8 @@ class Flow:
     __slots__ = ("binary", "bytes", "text")
 
     def __init__(self, cells: int = 0) -> None:
-        self.clear()
+        self.text = self.binary = _NO_CELLS
+        self.bytes = 0
         if cells:
             self.text, self.binary = [0] * cells, [0] * cells
 
@@ -174,16 +175,18 @@ class Accumulators:
 
     def traffic(self, where: Where) -> Traffic:
         """Give the cells of `where` for the calling thread."""
-        return self._traffic.setdefault((get_ident(), where), Traffic())
+        key = (get_ident(), where)
+        return self._traffic.get(key) or self._traffic.setdefault(key, Traffic())
 
     def channel(self, name: str) -> ChannelTraffic:
         """Give the totals of a channel, under its bounded name."""
         name = self.channel_cap.admit(name)
-        return self._channels.setdefault(name, ChannelTraffic(name))
+        return self._channels.get(name) or self._channels.setdefault(name, ChannelTraffic(name))
 
     def fold(self, record: ConnectionRecord) -> None:
         """Add what a connection did since the last time to the totals of its attribute set and of its channels."""
-        if all(map(Flow.same, record.folded, (record.receive, record.transmit))):
+        received, sent = record.folded
+        if received.same(record.receive) and sent.same(record.transmit):
             return  # there may be many connections, and most of them idle
         with self.lock:
             before, now = record.folded, (record.receive.copy(), record.transmit.copy())
@@ -194,19 +197,37 @@ class Accumulators:
                     channel.messages[index] += now[index].messages - before[index].messages
                     channel.bytes[index] += now[index].bytes - before[index].bytes
 
+    def opened(self, record: ConnectionRecord) -> None:
+        """Count a connection in (call with `lock` held), and into the channels that it joined during its handshake."""
+        self.active[record.where] += 1
+        for channel in record.channels.values():
+            self.subscribers[channel] += 1
+
+    def left(self, record: ConnectionRecord) -> None:
+        """Count it out (call with `lock` held)."""
+        self.active[record.where] -= 1
+        for channel in record.channels.values():
+            self.subscribers[channel] -= 1
+
     def handshake(self, where: Where, outcome: str, status: int, nanoseconds: int) -> None:
         """Count a finished handshake."""
+        key = (where, outcome)
         with self.lock:
             self.handshakes[where, outcome, status] += 1
-            self._handshake_durations.setdefault((where, outcome), Durations()).record(nanoseconds)
+            durations = self._handshake_durations.get(key)
+            if durations is None:
+                durations = self._handshake_durations[key] = Durations()
+            durations.record(nanoseconds)
 
     def ended(self, where: Where, code: int, initiator: str, error: str, seconds: float) -> None:
         """Count the end of a connection; `error` is the exception's class or empty."""
         bounded = str(code) if code in PROTOCOL_CODES else self.code_cap.admit(str(code))
         key = (where, bounded, initiator, error)
         with self.lock:
+            durations = self._connection_durations.get(key)
+            if durations is None:
+                durations = self._connection_durations[key] = Bounded(semconv.CONNECTION_SECONDS)
             self.closed[key] += 1
-            durations = self._connection_durations.setdefault(key, Bounded(semconv.CONNECTION_SECONDS))
             durations.record(seconds)
 
     def subscribed(self, channel: str, change: int) -> None:

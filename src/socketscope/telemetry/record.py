@@ -11,40 +11,99 @@ UNKNOWN_ROUTE = "_unknown"
 NOWHERE = Traffic()
 """Where connections count that nobody reports: before they are accepted, and where the application wants it so."""
 
+_NO_PLACE: Where = (UNKNOWN_ROUTE, None)
+
 Totals = tuple[int, int, int, int]
 """Messages received and sent, bytes received and sent."""
 
 
-class Counts:
-    """What the messages of a connection change (`instrumentation/meter.py`).
+class Segment:
+    """Where the running segment began: its wall clock, and what the connection had done before."""
+
+    __slots__ = ("before", "index", "start_wall")
+
+    def __init__(self, index: int, start_wall: int, before: Totals = (0, 0, 0, 0)) -> None:
+        self.index = index
+        self.start_wall = start_wall
+        self.before = before
+
+
+class ConnectionRecord:
+    """One connection. Times named `*_at` are of the monotonic clock, `*_wall` of the wall clock; nanoseconds.
+
+    `code` is None while the connection is open; `error_type` is empty unless its handler raised. What its messages
+    change (`instrumentation/meter.py`):
 
     * `receive`, `transmit`: of this connection alone; `Accumulators.fold` adds them to what connections share.
     * `handling`: the durations that it shares with the others of its attribute set.
     * `received_at`, `sent_at`: the last message each way; `handling_since`: the receipt of the message that is being
-      handled, or 0. Monotonic clock, nanoseconds.
+      handled, or 0.
     * `handling_max`, `send_max`: the longest of the running segment, in nanoseconds. A handling longer than
       `handling_notable` is looked at: it is the longest, or a slow one.
     """
 
     __slots__ = (
+        "accepted_at",
+        "accepted_wall",
+        "channel_traffic",
+        "channels",
+        "client_address",
+        "code",
+        "error_type",
+        "errors",
         "folded",
         "handling",
         "handling_max",
         "handling_notable",
         "handling_since",
+        "id",
+        "initiator",
+        "reason",
         "receive",
         "received_at",
+        "route",
+        "segment",
         "send_max",
         "sent_at",
+        "started_at",
+        "started_wall",
+        "status",
+        "subprotocol",
         "traffic",
         "transmit",
+        "user",
+        "user_agent",
+        "user_hash",
+        "where",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, connection_id: str, started_at: int, started_wall: int) -> None:
+        self.id = connection_id
+        self.started_at = started_at
+        self.started_wall = started_wall
+        self.accepted_at = self.accepted_wall = 0
+        self.route = UNKNOWN_ROUTE
+        self.where = _NO_PLACE
+        self.status = self.errors = 0
+        self.subprotocol: str | None = None
+        self.client_address: str | None = None
+        self.user_agent: str | None = None
+        self.user: str | None = None
+        self.user_hash: str | None = None
+        self.channels: dict[str, str] = {}
+        """Name of a channel -> its bounded name on metrics."""
+        self.channel_traffic: tuple[ChannelTraffic, ...] = ()
+        """The totals of each bounded name, once."""
+        self.code: int | None = None
+        self.initiator = self.reason = self.error_type = ""
+        self.segment = Segment(0, started_wall)
         self.receive, self.transmit = Flow(), Flow()
+        self.folded = NOTHING
+        """`receive` and `transmit` as they are in the totals that connections share."""
+        self.traffic = NOWHERE
+        self.handling = NOWHERE.handling
         self.received_at = self.sent_at = self.handling_since = 0
         self.handling_max = self.handling_notable = self.send_max = 0
-        self.count_into(NOWHERE)
 
     def count_into(self, traffic: Traffic) -> None:
         """Count from zero, and for `traffic` from now on."""
@@ -52,8 +111,6 @@ class Counts:
         self.handling = traffic.handling
         self.receive.clear()
         self.transmit.clear()
-        self.folded = NOTHING
-        """`receive` and `transmit` as they are in the totals that connections share."""
 
     def handled(self, now: int) -> int:
         """End the handling of the message in hand; give how long it took in nanoseconds, 0 where there is none."""
@@ -71,8 +128,9 @@ class Counts:
         if nanoseconds > self.send_max:
             self.send_max = nanoseconds
 
-    def begin_segment(self) -> None:
-        """Forget the longest handling and send: a segment has its own."""
+    def begin_segment(self, now_wall: int) -> None:
+        """Begin the next segment: the longest handling and send are of each segment."""
+        self.segment = Segment(self.segment.index + 1, now_wall, self.totals())
         self.handling_max = self.handling_notable = self.send_max = 0
 
     @property
@@ -97,75 +155,7 @@ class Counts:
 
     def totals(self) -> Totals:
         """Give what the connection did since accept."""
-        return self.messages_received, self.messages_sent, self.bytes_received, self.bytes_sent
-
-
-class Segment:
-    """Where the running segment began: its wall clock, and what the connection had done before."""
-
-    __slots__ = ("before", "index", "start_wall")
-
-    def __init__(self, index: int, start_wall: int, before: Totals) -> None:
-        self.index = index
-        self.start_wall = start_wall
-        self.before = before
-
-
-class ConnectionRecord(Counts):
-    """One connection. Times named `*_at` are of the monotonic clock, `*_wall` of the wall clock; nanoseconds.
-
-    `code` is None while the connection is open; `error_type` is empty unless its handler raised.
-    """
-
-    __slots__ = (
-        "accepted_at",
-        "accepted_wall",
-        "channel_traffic",
-        "channels",
-        "client_address",
-        "code",
-        "error_type",
-        "errors",
-        "id",
-        "initiator",
-        "reason",
-        "route",
-        "segment",
-        "started_at",
-        "started_wall",
-        "status",
-        "subprotocol",
-        "user",
-        "user_agent",
-        "user_hash",
-        "where",
-    )
-
-    def __init__(self, connection_id: str, started_at: int, started_wall: int) -> None:
-        super().__init__()
-        self.id = connection_id
-        self.started_at = started_at
-        self.started_wall = started_wall
-        self.accepted_at = 0
-        self.accepted_wall = 0
-        self.route = UNKNOWN_ROUTE
-        self.where: Where = (UNKNOWN_ROUTE, None)
-        self.status = 0
-        self.subprotocol: str | None = None
-        self.client_address: str | None = None
-        self.user_agent: str | None = None
-        self.user: str | None = None
-        self.user_hash: str | None = None
-        self.channels: dict[str, str] = {}
-        """Name of a channel -> its bounded name on metrics."""
-        self.channel_traffic: tuple[ChannelTraffic, ...] = ()
-        """The cells of each bounded name, once."""
-        self.errors = 0
-        self.code: int | None = None
-        self.initiator = ""
-        self.reason = ""
-        self.error_type = ""
-        self.segment = Segment(0, started_wall, self.totals())
+        return self.receive.messages, self.transmit.messages, self.receive.bytes, self.transmit.bytes
 
     @property
     def last_activity(self) -> int:
@@ -211,11 +201,12 @@ def identity_attributes(record: ConnectionRecord) -> dict[str, str | int]:
 
 def life_attributes(record: ConnectionRecord) -> dict[str, str | int]:
     """Give the totals since accept and, where the connection has ended, how."""
+    received, sent, bytes_received, bytes_sent = record.totals()
     attributes: dict[str, str | int] = {
-        semconv.MESSAGES_RECEIVED.name: record.messages_received,
-        semconv.MESSAGES_SENT.name: record.messages_sent,
-        semconv.BYTES_RECEIVED.name: record.bytes_received,
-        semconv.BYTES_SENT.name: record.bytes_sent,
+        semconv.MESSAGES_RECEIVED.name: received,
+        semconv.MESSAGES_SENT.name: sent,
+        semconv.BYTES_RECEIVED.name: bytes_received,
+        semconv.BYTES_SENT.name: bytes_sent,
         semconv.ERRORS.name: record.errors,
     }
     if record.code is not None:
