@@ -37,8 +37,9 @@ def metered_receive(
     """Give `receive()` so that what it returns is counted. `now` is the monotonic clock in nanoseconds."""
     flow = connection.receive
     # Most connections have messages of one type, and those are looked at first. What is not of that type raises, as
-    # does whatever else is rare: the first message, a large one, one without data. All that is sorted out `apart`.
-    texts = True
+    # does whatever else is rare: a size for which there is no cell yet, a message without data. That is sorted out
+    # `apart`, as is everything before the first message (`texts` is None).
+    texts: bool | None = None
 
     async def receive() -> Message:
         # Applications race this call and cancel it: nothing is kept across the await.
@@ -62,6 +63,10 @@ def metered_receive(
                 text = message["text"]
                 size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
                 flow.text[SIZE_CELL[size]] += 1
+            elif texts is None:
+                size = apart(message)
+                if size == NO_DATA:
+                    return message
             else:
                 size = len(message["bytes"])
                 flow.binary[SIZE_CELL[size]] += 1
@@ -92,7 +97,7 @@ def metered_receive(
 def metered_send(connection: Connection, inner_send: Send, now: Callable[[], int], listener: Listener) -> Send:
     """Give `send()` so that what it has sent is counted; a message that the server did not take is not."""
     flow = connection.transmit
-    texts = True
+    texts: bool | None = None
 
     async def send(message: Message) -> None:
         started = now()
@@ -106,6 +111,10 @@ def metered_send(connection: Connection, inner_send: Send, now: Callable[[], int
                 text = message["text"]
                 size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
                 flow.text[SIZE_CELL[size]] += 1
+            elif texts is None:
+                size = apart(message)
+                if size == NO_DATA:
+                    return
             else:
                 size = len(message["bytes"])
                 flow.binary[SIZE_CELL[size]] += 1

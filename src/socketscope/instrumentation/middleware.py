@@ -10,7 +10,7 @@ from socketscope.instrumentation import current
 from socketscope.instrumentation.asgi import ASGIApp, Message, Receive, Scope, Send
 from socketscope.instrumentation.connection import State, Transition
 from socketscope.instrumentation.meter import metered_receive, metered_send
-from socketscope.instrumentation.native import framework_traces
+from socketscope.instrumentation.native import FrameworkTraces
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter, Watched
@@ -29,6 +29,7 @@ class WebSocketMiddleware:
     def __init__(self, app: ASGIApp, *, options: Options | None = None, reporter: Reporter | None = None) -> None:
         self.app = app
         self.reporter = reporter or own_reporter(options)
+        self._framework_traces = FrameworkTraces(app)
         self.flushed = False
         """Whether the telemetry was flushed at the end of the lifespan."""
 
@@ -37,14 +38,14 @@ class WebSocketMiddleware:
         kind = scope["type"]
         if kind == "lifespan":
             await self.app(scope, receive, self._flush_before_the_end(send))
-        elif kind == "websocket" and SCOPE_KEY not in scope and (watched := self._begin(scope)) is not None:
-            scope[SCOPE_KEY] = watched.id
-            await self._watch(watched, scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
-    def _begin(self, scope: Scope) -> Watched | None:
-        return self.reporter.begin(scope, framework_traces=framework_traces(self.app))
+            return
+        if kind == "websocket" and SCOPE_KEY not in scope:
+            watched = self.reporter.begin(scope, framework_traces=self._framework_traces())
+            if watched is not None:
+                scope[SCOPE_KEY] = watched.id
+                await self._watch(watched, scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
     def _flush_before_the_end(self, send: Send) -> Send:
         async def wrapped(message: Message) -> None:
@@ -85,7 +86,8 @@ class WebSocketMiddleware:
             _read_departure(watched, receive, now, self.reporter)
         if (transition := watched.finished(error, now)) is not None:
             self.reporter.changed(watched, transition)
-        self.reporter.telemetry.accumulators.fold(watched)  # what came after its end
+        else:
+            self.reporter.telemetry.accumulators.fold(watched)  # the end was told before; what came after it
         watched.scope = {}
 
 
@@ -96,6 +98,8 @@ connection does is to be seen soon, and an old one costs little."""
 
 class _Reports:
     """Hands what happens on a connection to the reporter, and ends a segment of its trace from time to time."""
+
+    __slots__ = ("_length", "_reporter", "_timer", "_watched")
 
     def __init__(self, reporter: Reporter, watched: Watched) -> None:
         self._reporter = reporter

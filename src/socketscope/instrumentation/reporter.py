@@ -39,10 +39,8 @@ def _harmless(
     def guarded(reporter: Reporter, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
             return method(reporter, *args, **kwargs)
-        except Exception:  # noqa: BLE001  # whatever it is, the application goes on
-            reporter.failures += 1
-            if reporter.complaints.take():
-                _log.exception("socketscope could not report a connection (%d such errors so far)", reporter.failures)
+        except Exception:
+            reporter.failed()
             return None
 
     return functools.wraps(method)(guarded)
@@ -92,36 +90,46 @@ class Reporter:
         )
         self._tells = Awaited(lambda: spans.on or events.on)
 
-    @_harmless
+    def failed(self) -> None:
+        """Count an error of ours that is being handled, and log it unless there are many."""
+        self.failures += 1
+        if self.complaints.take():
+            _log.exception("socketscope could not report a connection (%d such errors so far)", self.failures)
+
     def begin(self, scope: Mapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
         """Start to watch a connection whose handshake has just come in; None: it is not to be watched.
 
         Where the framework will open a span of its own (`framework_traces`), ours waits for it.
         """
-        excluded = self.options.excluded_urls
-        if not self.telemetry.on or (excluded is not None and excluded.search(scope.get("path", ""))):
+        telemetry, excluded = self.telemetry, self.options.excluded_urls
+        if not telemetry.on or (excluded is not None and excluded.search(scope.get("path", ""))):
             return None
-        clock = self.telemetry.clock
-        watched = Watched(scope, clock.monotonic(), clock.wall())
-        if (native := native_span(scope)) is not None:
-            self._step_under(watched, native)
-        elif not framework_traces:
-            self._start_span(watched)
+        try:
+            watched = Watched(scope, telemetry.clock.monotonic(), telemetry.clock.wall())
+            if (native := native_span(scope)) is not None:
+                self._step_under(watched, native)
+            elif not framework_traces and self._tells():
+                self._start_span(watched)
+        except Exception:
+            self.failed()
+            return None
         return watched
 
-    @_harmless
     def changed(self, watched: Watched, transition: Transition) -> None:
         """Report a transition of the state machine."""
-        if watched.scope.get(semconv.IGNORE_KEY):
-            watched.ignored = True
+        if semconv.IGNORE_KEY in watched.scope:
+            watched.ignored = watched.ignored or bool(watched.scope[semconv.IGNORE_KEY])
         if watched.ignored:
             return
-        if transition is Transition.ACCEPTED:
-            self._accepted(watched)
-        elif transition is Transition.REFUSED:
-            self._refused(watched)
-        else:
-            self._ended(watched)
+        try:
+            if transition is Transition.ACCEPTED:
+                self._accepted(watched)
+            elif transition is Transition.REFUSED:
+                self._refused(watched)
+            else:
+                self._ended(watched)
+        except Exception:
+            self.failed()
 
     @_harmless
     def raised(self, watched: Watched, error: BaseException) -> None:
@@ -140,7 +148,9 @@ class Reporter:
         if watched.ignored or watched.state is not State.OPEN:
             return
         now = self.telemetry.clock.wall()
-        self._end_segment(watched, now, last=False)
+        if watched.traced:
+            self._spans.segment(watched.context, watched, end_wall=now, last=False)
+        watched.begin_segment(now)
         self._events.progress(watched.context, watched, wall=now)
 
     @_harmless
@@ -204,9 +214,8 @@ class Reporter:
         watched.user_agent = clean(agent) if agent else None
 
     def _start_span(self, watched: Watched) -> None:
-        # Events stand in the trace that the client is in, whether it is recorded here or not.
-        if self._tells():
-            self._trace(watched, self._spans.handshake(watched.scope.get("headers", ()), watched.started_wall))
+        # Even where no spans are made: events stand in the trace that the client is in.
+        self._trace(watched, self._spans.handshake(watched.scope.get("headers", ()), watched.started_wall))
 
     def _step_under(self, watched: Watched, native: Span) -> None:
         # A second SERVER span would count the request twice.
@@ -219,22 +228,26 @@ class Reporter:
         watched.context = trace.set_span_in_context(span)
 
     def _accepted(self, watched: Watched) -> None:
-        watched.accepted_wall = self.telemetry.clock.wall()
+        telemetry = self.telemetry
+        watched.accepted_wall = telemetry.clock.wall()
         self._locate(watched, accepted=True)
-        if watched.handshake_span is None:  # the framework was expected to have one, and has not
-            self._start_span(watched)
-        watched.count_into(self.telemetry.accumulators.traffic(watched.where))
+        watched.count_into(telemetry.accumulators.traffic(watched.where))
         watched.segment.start_wall = watched.accepted_wall
-        watched.told = self._tells()
-        if watched.told or self.telemetry.ring is not None:
+        if self._tells():
+            watched.told = True
+            if watched.handshake_span is None:  # the framework was expected to have one, and has not
+                self._start_span(watched)
+        if watched.told or telemetry.ring is not None:
             self._describe(watched)
-        self.telemetry.opened(watched)
+        telemetry.opened(watched)
         options = self.options
         if options.user_from is not None and watched.user is None:
             self.identify(watched, options.user_from.read(watched.scope))
         if options.channel_from is not None and (channel := options.channel_from.read(watched.scope)):
             self.join(watched, channel)
-        self._count_handshake(watched, watched.accepted_at)
+        telemetry.accumulators.handshake(
+            watched.where, "accepted", watched.status, watched.accepted_at - watched.started_at
+        )
         if watched.handshake_span is not None:
             self._spans.answered(
                 watched.handshake_span, watched, outcome=watched.outcome, end_wall=watched.accepted_wall
@@ -247,7 +260,9 @@ class Reporter:
     def _refused(self, watched: Watched) -> None:
         self._locate(watched, accepted=False)
         self._describe(watched)
-        self._count_handshake(watched, watched.ended_at)
+        self.telemetry.accumulators.handshake(
+            watched.where, watched.outcome, watched.status, watched.ended_at - watched.started_at
+        )
         if watched.handshake_span is not None:
             self._spans.answered(
                 watched.handshake_span,
@@ -261,17 +276,9 @@ class Reporter:
         now = self.telemetry.clock.wall()
         duration = (watched.ended_at - watched.accepted_at) / 1e9
         self.telemetry.ended(watched, now_wall=now, duration=duration)
-        self._end_segment(watched, now, last=True)
+        if watched.traced:
+            self._spans.segment(watched.context, watched, end_wall=now, last=True)
         if watched.server_span is not None:
             enrich(watched.server_span, life_attributes(watched))
         if watched.told:
             self._events.closed(watched.context, watched, wall=now, duration=duration)
-
-    def _end_segment(self, watched: Watched, now: int, *, last: bool) -> None:
-        if watched.traced:
-            self._spans.segment(watched.context, watched, end_wall=now, last=last)
-        if not last:
-            watched.begin_segment(now)
-
-    def _count_handshake(self, watched: Watched, at: int) -> None:
-        self.telemetry.accumulators.handshake(watched.where, watched.outcome, watched.status, at - watched.started_at)

@@ -185,8 +185,8 @@ class Accumulators:
 
     def fold(self, record: ConnectionRecord) -> None:
         """Add what a connection did since the last time to the totals of its attribute set and of its channels."""
-        received, sent = record.folded
-        if received.same(record.receive) and sent.same(record.transmit):
+        before = record.folded
+        if before[0].same(record.receive) and before[1].same(record.transmit):
             return  # there may be many connections, and most of them idle
         with self.lock:
             before, now = record.folded, (record.receive.copy(), record.transmit.copy())

@@ -109,8 +109,9 @@ class ConnectionRecord:
         """Count from zero, and for `traffic` from now on."""
         self.traffic = traffic
         self.handling = traffic.handling
-        self.receive.clear()
-        self.transmit.clear()
+        if self.receive.text or self.receive.binary or self.transmit.text or self.transmit.binary:
+            self.receive.clear()
+            self.transmit.clear()
 
     def handled(self, now: int) -> int:
         """End the handling of the message in hand; give how long it took in nanoseconds, 0 where there is none."""
