@@ -30,7 +30,7 @@ from sink import Sink
 from watchers import SINK, WATCHERS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-WATCHED: Final = tuple(name for name in WATCHERS if name not in {"ours, metrics alone", "two bare spans and records"})
+WATCHED: Final = tuple(name for name in WATCHERS if "bare SDK" not in name and name != "ours, metrics alone")
 PEERS: Final = ROOT / ".venv-peers" / "bin" / "python"
 TEXTS: Final = {"64 ASCII": TEXT, "64 non-ASCII": "ä" * 64}
 PEER_PACKAGES: Final = ("ddtrace", "sentry-sdk", "logfire")
@@ -53,9 +53,9 @@ def work(group: str) -> None:
             gc.disable()
             await run(at, server.receive, server.send)
             taken = server.ended - server.started
-            if (settle := WATCHERS[watcher].settle) is not None:
+            if WATCHERS[watcher].each_message:
                 started = time.process_time_ns()
-                settle()
+                WATCHERS[watcher].settle()
                 taken += time.process_time_ns() - started
             gc.enable()
             if server.sent != messages:
@@ -133,10 +133,9 @@ def _one_generation(
     for number in range(plan.rounds + 1):
         for app, name in found if number % 2 else reversed(found):
             watcher = WATCHERS[name]
-            heavy = watcher.settle is not None
-            if heavy and number > plan.heavy_rounds:
+            if watcher.each_message and number > plan.heavy_rounds:
                 continue
-            messages = plan.heavy_messages if heavy else plan.messages
+            messages = plan.heavy_messages if watcher.each_message else plan.messages
             taken = workers[watcher.group].measure(app, name, text, messages)
             if number:  # the first round warms up
                 found[app, name].append(taken)

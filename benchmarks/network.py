@@ -38,7 +38,8 @@ ECHOES: Final = (
 CYCLES: Final = (
     "bare",
     "ours, metrics alone",
-    "two bare spans and records",
+    "bare SDK",
+    "bare SDK, same attributes",
     "ours",
     "OTel ASGI",
     "ddtrace",
@@ -114,7 +115,7 @@ def judged(figures: Mapping[str, Mapping[str, Spread]]) -> dict[str, bool]:
     if {"floor", "ours"} <= echoes.keys():
         floor, ours = (echoes[name].best / echoes["bare"].best for name in ("floor", "ours"))
         verdicts[f"an echo {ours:.3f}x bare, at most the floor's {floor:.3f} + 0.08"] = ours <= floor + 0.08
-    for name, beside in (("ours, metrics alone", "bare"), ("ours", "two bare spans and records")):
+    for name, beside in (("ours, metrics alone", "bare"), ("ours", "bare SDK, same attributes")):
         if {name, beside} <= cycles.keys():
             ratio = cycles[name].best / cycles[beside].best
             verdicts[f"a connection, {name}: {ratio:.3f}x {beside}, at most 1.15"] = ratio <= 1.15

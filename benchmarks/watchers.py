@@ -22,8 +22,10 @@ class Watcher:
     records: str
     watch: Callable[[ASGIApp], ASGIApp]
     group: str = "main"
-    settle: Callable[[], object] | None = None
-    """Exports the spans of messages: theirs is a cost of the message too. Who has it takes longer, in fewer rounds."""
+    settle: Callable[[], object] = lambda: None
+    """Exports what waits to be exported: that is a cost of watching too."""
+    each_message: bool = False
+    """Whether messages have spans: then they cost more, are measured in fewer rounds, and exporting them counts."""
 
 
 def floor(app: ASGIApp) -> ASGIApp:
@@ -128,18 +130,43 @@ def ours_metrics_alone(app: ASGIApp) -> ASGIApp:
     return WebSocketMiddleware(app, reporter=Reporter(telemetry, Options(), providers=meters))
 
 
-def spans_and_records(app: ASGIApp) -> ASGIApp:
-    """Make two spans and two log records of each connection with the SDK, and nothing else."""
+def bare_sdk(app: ASGIApp) -> ASGIApp:
+    """Make two empty spans and two empty log records of each connection with the SDK, and nothing else."""
+    return _with_sdk(app, {}, {}, {}, {})
+
+
+def sdk_with_attributes(app: ASGIApp) -> ASGIApp:
+    """Make two spans and two log records of each connection with as much in them as ours have, and nothing else."""
+    who = {f"benchmark.identity.{number}": "0123456789abcdef" for number in range(6)} | {"server.port": 8000}
+    counts = {f"benchmark.connection.count.{number}": number for number in range(6)} | {"benchmark.duration": 0.5}
+    segment = {f"benchmark.segment.count.{number}": number for number in range(7)}
+    channels = {"benchmark.channels": ("lobby",)}
+    return _with_sdk(
+        app,
+        who | {"benchmark.outcome": "accepted", "http.response.status_code": 101},
+        who | channels | segment | counts | {"benchmark.close.initiator": "client"},
+        who | channels | {"benchmark.key": "01234567"},
+        who | channels | counts | {"benchmark.key": "01234567", "benchmark.close.initiator": "client"},
+    )
+
+
+def _with_sdk(app: ASGIApp, *attributes: Mapping[str, Any]) -> ASGIApp:
+    from opentelemetry._logs import SeverityNumber
+
     found = providers()
+    _exporting.append(found)
     tracer = found["tracer_provider"].get_tracer("bare")
     logger = found["logger_provider"].get_logger("bare")
-    _exporting.append(found)
+    handshake, segment, opened, closed = attributes
 
     async def watched(scope: Scope, receive: Receive, send: Send) -> None:
-        for _ in range(2):
-            tracer.start_span("bare").end()
-            logger.emit(event_name="bare")
-        await app(scope, receive, send)
+        tracer.start_span("bare", attributes=handshake).end()
+        logger.emit(event_name="bare", severity_number=SeverityNumber.INFO, attributes=opened)
+        try:
+            await app(scope, receive, send)
+        finally:
+            tracer.start_span("bare", attributes=segment).end()
+            logger.emit(event_name="bare", severity_number=SeverityNumber.INFO, attributes=closed)
 
     return watched
 
@@ -207,11 +234,18 @@ def _flush_datadog() -> None:
     tracer.flush()
 
 
+def _flush_logfire() -> None:
+    import logfire as logfire_sdk
+
+    logfire_sdk.force_flush()
+
+
 def otel_quiet(app: ASGIApp) -> ASGIApp:
     """Watch with OpenTelemetry's ASGI middleware, spans of messages switched off."""
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
     found = providers()
+    _exporting.append(found)
     return OpenTelemetryMiddleware(
         app,
         tracer_provider=found["tracer_provider"],
@@ -258,14 +292,26 @@ WATCHERS: Final = {
         "messages by type, exact bytes, log2 sizes; handling and waiting sends with histograms and maxima; first "
         "message, last activity; by route, by channel; user; the connection's spans and events; exported each second",
         ours,
+        settle=_flush_otel,
     ),
     "ours, no SDK": Watcher("nothing: nobody reads it", ours_without_sdk),
     "ours, metrics alone": Watcher("as ours, without spans and events", ours_metrics_alone),
-    "two bare spans and records": Watcher("two spans and two log records of a connection", spans_and_records),
+    "bare SDK": Watcher("two empty spans and two empty log records of a connection", bare_sdk, settle=_flush_otel),
+    "bare SDK, same attributes": Watcher(
+        "two spans and two log records, as much in them as ours", sdk_with_attributes, settle=_flush_otel
+    ),
     "seed's style": Watcher("a record of each message with its time and size, kept for ever", seed),
-    "OTel ASGI, no message spans": Watcher("a span of the connection", otel_quiet),
-    "OTel ASGI": Watcher("a span of the connection and of each message, without its size", otel, settle=_flush_otel),
-    "ddtrace": Watcher("a span of the connection and of each message", datadog, group="ddtrace", settle=_flush_datadog),
+    "OTel ASGI, no message spans": Watcher("a span of the connection", otel_quiet, settle=_flush_otel),
+    "OTel ASGI": Watcher(
+        "a span of the connection and of each message, without its size", otel, settle=_flush_otel, each_message=True
+    ),
+    "ddtrace": Watcher(
+        "a span of the connection and of each message",
+        datadog,
+        group="ddtrace",
+        settle=_flush_datadog,
+        each_message=True,
+    ),
     "Sentry": Watcher("a transaction of the connection", sentry, group="sentry"),
-    "Logfire": Watcher("a span of the connection", logfire, group="logfire"),
+    "Logfire": Watcher("a span of the connection", logfire, group="logfire", settle=_flush_logfire),
 }

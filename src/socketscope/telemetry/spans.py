@@ -6,7 +6,7 @@ end with an explicit start time, so that no exported span ever has a parent that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from opentelemetry import propagate, trace
@@ -18,7 +18,7 @@ from socketscope import __version__, semconv
 from socketscope.telemetry.record import ConnectionRecord, identity_attributes, life_attributes
 from socketscope.telemetry.sdk_present import is_placeholder
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Collection[tuple[bytes, bytes]]
 
 
 class _HeadersGetter(Getter[Headers]):
