@@ -78,8 +78,8 @@ class _Telling(uvicorn.Server):
 
 def _answer(settle: Any) -> None:
     for line in sys.stdin:
+        settle()
         if line.strip() == "cpu":
-            settle()
             print(time.process_time(), flush=True)
         else:
             gc.collect()

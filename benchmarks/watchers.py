@@ -228,6 +228,12 @@ def _flush_otel() -> None:
         found["logger_provider"].force_flush()
 
 
+def collect() -> None:
+    """Export the metrics of this process's watcher now."""
+    for found in _exporting:
+        found["meter_provider"].force_flush()
+
+
 def _flush_datadog() -> None:
     from ddtrace.trace import tracer
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socketscope.instrumentation.connection import Connection, Transition
-from socketscope.instrumentation.meter import metered_receive, metered_send
+from socketscope.instrumentation.meter import metered
 from socketscope.telemetry.accumulators import CELLS, Traffic
 from socketscope.telemetry.histogram import size_cell
 from socketscope.testing import FakeClock
@@ -39,8 +39,7 @@ class Metered:
         self.next: Any = None
         self.passed: list[Any] = []
         self.sending_takes = 0.0
-        self._receive = metered_receive(self.connection, self._inner_receive, self.now, self)
-        self._send = metered_send(self.connection, self._inner_send, self.now, self)
+        self._receive, self._send = metered(self.connection, self._inner_receive, self._inner_send, self.now, self)
         if accepted:
             self.send(ACCEPT)
 
@@ -85,127 +84,127 @@ def sent(content: Any) -> dict[str, Any]:
 
 
 def test_bytes_are_those_of_utf8_and_a_message_may_carry_both_kinds_one_of_them_none() -> None:
-    metered = Metered()
+    wire = Metered()
     for message in (
         {"type": "websocket.receive", "text": "wörld"},
         {"type": "websocket.receive", "text": None, "bytes": b"abc"},
         {"type": "websocket.receive", "bytes": None, "text": "ok"},
     ):
-        assert metered.receive(message) is message
-    connection = metered.connection
+        assert wire.receive(message) is message
+    connection = wire.connection
     assert (connection.messages_received, connection.bytes_received) == (3, 6 + 3 + 2)
     assert (sum(connection.receive.text), sum(connection.receive.binary)) == (2, 1)
 
 
 def test_handling_lasts_from_the_receipt_to_the_next_receive() -> None:
-    metered = Metered()
-    metered.receive(text("x"))
-    metered.clock.advance(0.003)
-    metered.receive({"type": "websocket.connect"})
-    metered.clock.advance(0.006)
-    metered.receive(text("x"))  # asked again, nothing was handled
-    assert metered.traffic.handling.total == 3 * MS
-    assert sum(metered.traffic.handling.cells) == 1
-    assert metered.long == [3 * MS]
+    wire = Metered()
+    wire.receive(text("x"))
+    wire.clock.advance(0.003)
+    wire.receive({"type": "websocket.connect"})
+    wire.clock.advance(0.006)
+    wire.receive(text("x"))  # asked again, nothing was handled
+    assert wire.traffic.handling.total == 3 * MS
+    assert sum(wire.traffic.handling.cells) == 1
+    assert wire.long == [3 * MS]
 
 
 def test_a_handling_that_is_no_longer_than_notable_is_told_to_nobody() -> None:
-    metered = Metered()
+    wire = Metered()
     for seconds in (0.003, 0.002, 0.003, 0.004):
-        metered.receive(text("x"))
-        metered.clock.advance(seconds)
-    metered.receive({"type": "websocket.disconnect"})
-    assert metered.long == [3 * MS, 4 * MS]
+        wire.receive(text("x"))
+        wire.clock.advance(seconds)
+    wire.receive({"type": "websocket.disconnect"})
+    assert wire.long == [3 * MS, 4 * MS]
 
 
 def test_the_last_message_is_handled_until_the_application_is_done() -> None:
-    metered = Metered()
-    metered.receive(text("x"))
-    metered.clock.advance(0.003)
-    assert metered.connection.handled(metered.now()) == 3 * MS
-    assert metered.connection.handled(metered.now()) == 0
-    assert metered.traffic.handling.total == metered.connection.handling_max == 3 * MS
+    wire = Metered()
+    wire.receive(text("x"))
+    wire.clock.advance(0.003)
+    assert wire.connection.handled(wire.now()) == 3 * MS
+    assert wire.connection.handled(wire.now()) == 0
+    assert wire.traffic.handling.total == wire.connection.handling_max == 3 * MS
 
 
 def test_only_a_send_that_waited_is_a_wait() -> None:
-    metered = Metered()
-    metered.send(sent("x"), takes=0.00001)
-    metered.send(sent("x"), takes=0.005)
-    metered.send({"type": "websocket.send", "bytes": b"x"}, takes=0.004)
-    assert sum(metered.traffic.send_wait.cells) == 2
-    assert metered.connection.send_max == 5 * MS
+    wire = Metered()
+    wire.send(sent("x"), takes=0.00001)
+    wire.send(sent("x"), takes=0.005)
+    wire.send({"type": "websocket.send", "bytes": b"x"}, takes=0.004)
+    assert sum(wire.traffic.send_wait.cells) == 2
+    assert wire.connection.send_max == 5 * MS
 
 
 def test_the_time_to_the_first_message_is_measured_once() -> None:
-    metered = Metered()
-    metered.clock.advance(0.002)
-    metered.receive({"type": "websocket.receive", "bytes": b"x"})
-    metered.clock.advance(0.002)
-    metered.receive(text("x"))
-    assert metered.traffic.first_message.total == 2 * MS
+    wire = Metered()
+    wire.clock.advance(0.002)
+    wire.receive({"type": "websocket.receive", "bytes": b"x"})
+    wire.clock.advance(0.002)
+    wire.receive(text("x"))
+    assert wire.traffic.first_message.total == 2 * MS
 
 
 def test_the_last_activity_is_the_last_message_either_way() -> None:
-    metered = Metered()
-    accepted = metered.now()
-    assert metered.connection.last_activity == accepted
+    wire = Metered()
+    accepted = wire.now()
+    assert wire.connection.last_activity == accepted
     for step in (
-        lambda: metered.receive(text("x")),
-        lambda: metered.send(sent("x")),
-        lambda: metered.receive({"type": "websocket.receive", "bytes": b"x"}),
+        lambda: wire.receive(text("x")),
+        lambda: wire.send(sent("x")),
+        lambda: wire.receive({"type": "websocket.receive", "bytes": b"x"}),
     ):
-        metered.clock.advance(1)
+        wire.clock.advance(1)
         step()
-        assert metered.connection.last_activity == metered.now()
-    metered.clock.advance(1)
-    metered.receive({"type": "websocket.disconnect"})
-    assert metered.connection.last_activity == metered.now() - 10**9
+        assert wire.connection.last_activity == wire.now()
+    wire.clock.advance(1)
+    wire.receive({"type": "websocket.disconnect"})
+    assert wire.connection.last_activity == wire.now() - 10**9
 
 
 @pytest.mark.parametrize("error", [OSError("gone"), TypeError("no text"), asyncio.CancelledError()])
 def test_what_the_server_did_not_take_is_not_counted(error: BaseException) -> None:
-    metered = Metered()
-    metered.send(sent("x"))
+    wire = Metered()
+    wire.send(sent("x"))
     with pytest.raises(type(error)):
-        metered.send({**sent("x"), "raises": error})
-    assert metered.connection.messages_sent == 1
-    assert metered.connection.link_failed is isinstance(error, OSError)
+        wire.send({**sent("x"), "raises": error})
+    assert wire.connection.messages_sent == 1
+    assert wire.connection.link_failed is isinstance(error, OSError)
 
 
 def test_what_came_before_accept_is_no_message_of_the_connection() -> None:
-    metered = Metered(accepted=False)
-    metered.receive(text("x"))
-    metered.send(sent("xy"))
-    metered.send(ACCEPT)
-    assert metered.connection.totals() == (0, 0, 0, 0)
-    metered.receive(text("xyz"))
-    assert metered.connection.totals() == (1, 0, 3, 0)
+    wire = Metered(accepted=False)
+    wire.receive(text("x"))
+    wire.send(sent("xy"))
+    wire.send(ACCEPT)
+    assert wire.connection.totals() == (0, 0, 0, 0)
+    wire.receive(text("xyz"))
+    assert wire.connection.totals() == (1, 0, 3, 0)
 
 
 def test_a_message_without_data_counts_as_an_empty_text() -> None:
-    metered = Metered()
-    metered.receive({"type": "websocket.receive"})
-    metered.receive({"type": "websocket.receive", "text": None, "bytes": None})
-    assert metered.connection.totals() == (2, 0, 0, 0)
+    wire = Metered()
+    wire.receive({"type": "websocket.receive"})
+    wire.receive({"type": "websocket.receive", "text": None, "bytes": None})
+    assert wire.connection.totals() == (2, 0, 0, 0)
 
 
 @pytest.mark.parametrize("content", [5, ["x"], {"a": 1}, object()])
 def test_what_is_no_text_is_between_the_application_and_its_server(content: Any) -> None:
-    metered = Metered()
-    metered.send(sent("x"))
+    wire = Metered()
+    wire.send(sent("x"))
     message = sent(content)
-    metered.send(message)
-    assert metered.passed[-1] is message
-    assert metered.connection.messages_sent == 2
+    wire.send(message)
+    assert wire.passed[-1] is message
+    assert wire.connection.messages_sent == 2
 
 
 def test_a_reader_that_copies_a_flow_keeps_what_it_has_when_more_cells_are_needed() -> None:
-    metered = Metered()
-    metered.receive(text("x"))
-    copy = metered.connection.receive.copy()
-    metered.receive(text("x" * 100_000))
+    wire = Metered()
+    wire.receive(text("x"))
+    copy = wire.connection.receive.copy()
+    wire.receive(text("x" * 100_000))
     assert (copy.messages, copy.bytes) == (1, 1)
-    assert metered.connection.totals() == (2, 0, 100_001, 0)
+    assert wire.connection.totals() == (2, 0, 100_001, 0)
 
 
 PAYLOADS = st.one_of(
@@ -224,14 +223,14 @@ def _size(payload: str | bytes) -> int:
 
 @given(st.lists(st.tuples(st.booleans(), PAYLOADS), max_size=12))
 def test_every_message_is_in_its_cell_with_its_bytes(script: list[tuple[bool, str | bytes]]) -> None:
-    metered = Metered()
+    wire = Metered()
     for incoming, payload in script:
         key = "bytes" if isinstance(payload, bytes) else "text"
         if incoming:
-            metered.receive({"type": "websocket.receive", key: payload})
+            wire.receive({"type": "websocket.receive", key: payload})
         else:
-            metered.send({"type": "websocket.send", key: payload})
-    for incoming, flow in ((True, metered.connection.receive), (False, metered.connection.transmit)):
+            wire.send({"type": "websocket.send", key: payload})
+    for incoming, flow in ((True, wire.connection.receive), (False, wire.connection.transmit)):
         expected: dict[type, list[int]] = {str: [0] * CELLS, bytes: [0] * CELLS}
         for way, payload in script:
             if way is incoming:
@@ -252,7 +251,8 @@ def test_a_cancelled_receive_loses_nothing(wrapped: bool) -> None:
         connection = Connection("0" * 16, 0, 0)
         receive: Callable[[], Any] = queue.get
         if wrapped:
-            receive = metered_receive(connection, queue.get, lambda: 0, Metered())
+            listener = Metered()
+            receive, _ = metered(connection, queue.get, listener._inner_send, lambda: 0, listener)
         waiting = asyncio.ensure_future(receive())
         await asyncio.sleep(0)
         waiting.cancel()

@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -57,11 +58,16 @@ def clean(name: object) -> str:
 
 
 def header(scope: Mapping[str, Any], name: str) -> str | None:
-    """Give the first value of a header, or None. In ASGI their names are lower-case."""
-    wanted = name.lower().encode("latin-1", "replace")
+    """Give the first value of a header, or None."""
+    value = raw_header(scope, name.lower().encode("latin-1", "replace"))
+    return None if value is None else value.decode("latin-1")
+
+
+def raw_header(scope: Mapping[str, Any], name: bytes) -> bytes | None:
+    """Give the first value of a header whose name is given in lower case, as ASGI has them all."""
     for key, value in scope.get("headers", ()):
-        if key == wanted:
-            return bytes(value).decode("latin-1")
+        if key == name:
+            return bytes(value)
     return None
 
 
@@ -101,6 +107,13 @@ class UserHash:
         return hmac.digest(self._key, message, "sha256")[:16].hex()
 
 
+@lru_cache(maxsize=1024)
+def user_agent(value: bytes) -> str:
+    """Give the text of a User-Agent header; connections of one browser share it."""
+    return clean(value.decode("latin-1"))
+
+
+@lru_cache(maxsize=1024)
 def truncated_address(host: str | None) -> str | None:
     """Give the network of an address, /24 for IPv4 and /48 for IPv6; None for what is not an address."""
     if not host:

@@ -31,17 +31,22 @@ class Listener(Protocol):
 NO_DATA = -1
 
 
-def metered_receive(
-    connection: Connection, inner_receive: Receive, now: Callable[[], int], listener: Listener
-) -> Receive:
-    """Give `receive()` so that what it returns is counted. `now` is the monotonic clock in nanoseconds."""
-    flow = connection.receive
-    # Most connections have messages of one type, and those are looked at first. What is not of that type raises, as
-    # does whatever else is rare: a size for which there is no cell yet, a message without data. That is sorted out
-    # `apart`, as is everything before the first message (`texts` is None).
-    texts: bool | None = None
+def metered(
+    connection: Connection, inner_receive: Receive, inner_send: Send, now: Callable[[], int], listener: Listener
+) -> tuple[Receive, Send]:
+    """Give `receive()` and `send()` so that their messages are counted. `now` is the monotonic clock in nanoseconds.
+
+    A message that the server did not take is not counted.
+    """
+    received, sent = connection.receive, connection.transmit
+    # Most connections have messages of one type each way, and that is tried first. What is not of it raises, as does
+    # whatever else is rare: a size for which there is no cell yet, a message without data. Those are sorted out
+    # "apart", as is everything before the first message (None).
+    receives_text: bool | None = None
+    sends_text: bool | None = None
 
     async def receive() -> Message:
+        nonlocal receives_text
         # Applications race this call and cancel it: nothing is kept across the await.
         since = connection.handling_since
         if since:
@@ -59,47 +64,29 @@ def metered_receive(
             connection.receive_failed(error)
             raise
         try:
-            if texts:
+            if receives_text:
                 text = message["text"]
                 size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-                flow.text[SIZE_CELL[size]] += 1
-            elif texts is None:
-                size = apart(message)
+                received.text[SIZE_CELL[size]] += 1
+            elif receives_text is None:
+                size = _received_apart(connection, message, now(), listener)
                 if size == NO_DATA:
                     return message
+                receives_text = _has_text(message)
             else:
                 size = len(message["bytes"])
-                flow.binary[SIZE_CELL[size]] += 1
+                received.binary[SIZE_CELL[size]] += 1
         except Exception:
-            size = apart(message)
+            size = _received_apart(connection, message, now(), listener)
             if size == NO_DATA:
                 return message
-        flow.bytes += size
+            receives_text = _has_text(message)
+        received.bytes += size
         connection.handling_since = connection.received_at = now()
         return message
 
-    def apart(message: Message) -> int:
-        nonlocal texts
-        if message.get("type") != "websocket.receive":
-            transition = connection.received(message, now())
-            if transition is not None:
-                listener.changed(transition)
-            return NO_DATA
-        if connection.state is State.OPEN and not flow.messages:
-            connection.traffic.first_message.record(now() - connection.accepted_at)
-        data = _data_of(message)
-        texts = isinstance(data, str)
-        return flow.count_apart(data)
-
-    return receive
-
-
-def metered_send(connection: Connection, inner_send: Send, now: Callable[[], int], listener: Listener) -> Send:
-    """Give `send()` so that what it has sent is counted; a message that the server did not take is not."""
-    flow = connection.transmit
-    texts: bool | None = None
-
     async def send(message: Message) -> None:
+        nonlocal sends_text
         started = now()
         try:
             await inner_send(message)
@@ -107,38 +94,49 @@ def metered_send(connection: Connection, inner_send: Send, now: Callable[[], int
             connection.send_failed(message, error)
             raise
         try:
-            if texts:
+            if sends_text:
                 text = message["text"]
                 size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-                flow.text[SIZE_CELL[size]] += 1
-            elif texts is None:
-                size = apart(message)
+                sent.text[SIZE_CELL[size]] += 1
+            elif sends_text is None:
+                size = _sent_apart(connection, message, now(), listener)
                 if size == NO_DATA:
                     return
+                sends_text = _has_text(message)
             else:
                 size = len(message["bytes"])
-                flow.binary[SIZE_CELL[size]] += 1
+                sent.binary[SIZE_CELL[size]] += 1
         except Exception:
-            size = apart(message)
+            size = _sent_apart(connection, message, now(), listener)
             if size == NO_DATA:
                 return
-        flow.bytes += size
+            sends_text = _has_text(message)
+        sent.bytes += size
         connection.sent_at = at = now()
         if at - started > WAITED:
             connection.waited(at - started)
 
-    def apart(message: Message) -> int:
-        nonlocal texts
-        if message.get("type") != "websocket.send":
-            transition = connection.sent(message, now())
-            if transition is not None:
-                listener.changed(transition)
-            return NO_DATA
-        data = _data_of(message)
-        texts = isinstance(data, str)
-        return flow.count_apart(data)
+    return receive, send
 
-    return send
+
+def _received_apart(connection: Connection, message: Message, now: int, listener: Listener) -> int:
+    if message.get("type") != "websocket.receive":
+        transition = connection.received(message, now)
+        if transition is not None:
+            listener.changed(transition)
+        return NO_DATA
+    if connection.state is State.OPEN and not connection.receive.messages:
+        connection.traffic.first_message.record(now - connection.accepted_at)
+    return connection.receive.count_apart(_data_of(message))
+
+
+def _sent_apart(connection: Connection, message: Message, now: int, listener: Listener) -> int:
+    if message.get("type") != "websocket.send":
+        transition = connection.sent(message, now)
+        if transition is not None:
+            listener.changed(transition)
+        return NO_DATA
+    return connection.transmit.count_apart(_data_of(message))
 
 
 def _data_of(message: Message) -> Any:
@@ -147,3 +145,7 @@ def _data_of(message: Message) -> Any:
     if data is None:
         data = message.get("text")
     return "" if data is None else data
+
+
+def _has_text(message: Message) -> bool:
+    return message.get("bytes") is None

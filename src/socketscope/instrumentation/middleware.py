@@ -9,7 +9,7 @@ from opentelemetry import context as otel_context
 from socketscope.instrumentation import current
 from socketscope.instrumentation.asgi import ASGIApp, Message, Receive, Scope, Send
 from socketscope.instrumentation.connection import State, Transition
-from socketscope.instrumentation.meter import metered_receive, metered_send
+from socketscope.instrumentation.meter import metered
 from socketscope.instrumentation.native import FrameworkTraces
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.own import own_reporter
@@ -39,13 +39,24 @@ class WebSocketMiddleware:
         if kind == "lifespan":
             await self.app(scope, receive, self._flush_before_the_end(send))
             return
+        watched = None
         if kind == "websocket" and SCOPE_KEY not in scope:
             watched = self.reporter.begin(scope, framework_traces=self._framework_traces())
-            if watched is not None:
-                scope[SCOPE_KEY] = watched.id
-                await self._watch(watched, scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+        if watched is None:
+            await self.app(scope, receive, send)
+            return
+        scope[SCOPE_KEY] = watched.id
+        watching = _Watching(self.reporter, watched, receive)
+        try:
+            await self.app(scope, *watching.callables(send))
+        except BaseException as error:
+            self.reporter.raised(watched, error)
+            watching.end(error)
+            raise
+        else:
+            watching.end(None)
+        finally:
+            watching.leave()
 
     def _flush_before_the_end(self, send: Send) -> Send:
         async def wrapped(message: Message) -> None:
@@ -57,67 +68,61 @@ class WebSocketMiddleware:
 
         return wrapped
 
-    async def _watch(self, watched: Watched, scope: Scope, inner_receive: Receive, inner_send: Send) -> None:
-        reporter = self.reporter
-        reports = _Reports(reporter, watched)
-        now = reporter.telemetry.clock.monotonic
-        receive = metered_receive(watched, inner_receive, now, reports)
-        send = metered_send(watched, inner_send, now, reports)
-        token = otel_context.attach(watched.context) if watched.context is not None else None
-        current.enter(reporter, watched)
-        try:
-            await self.app(scope, receive, send)
-        except BaseException as error:
-            reporter.raised(watched, error)
-            self._finish(watched, error, inner_receive)
-            raise
-        else:
-            self._finish(watched, None, inner_receive)
-        finally:
-            reports.stop()
-            current.leave()
-            if token is not None:
-                otel_context.detach(token)
-
-    def _finish(self, watched: Watched, error: BaseException | None, receive: Receive) -> None:
-        now = self.reporter.telemetry.clock.monotonic()
-        watched.handled(now)
-        if watched.state is State.OPEN and watched.link_failed:
-            _read_departure(watched, receive, now, self.reporter)
-        if (transition := watched.finished(error, now)) is not None:
-            self.reporter.changed(watched, transition)
-        else:
-            self.reporter.telemetry.accumulators.fold(watched)  # the end was told before; what came after it
-        watched.scope = {}
-
 
 FIRST_SEGMENT = 10.0
 """Seconds of a connection's first segment. Each next one is twice as long, up to `options.segment`: what a young
 connection does is to be seen soon, and an old one costs little."""
 
 
-class _Reports:
+class _Watching:
     """Hands what happens on a connection to the reporter, and ends a segment of its trace from time to time."""
 
-    __slots__ = ("_length", "_reporter", "_timer", "_watched")
+    __slots__ = ("_inner_receive", "_length", "_reporter", "_timer", "_token", "_watched")
 
-    def __init__(self, reporter: Reporter, watched: Watched) -> None:
+    def __init__(self, reporter: Reporter, watched: Watched, inner_receive: Receive) -> None:
         self._reporter = reporter
         self._watched = watched
+        self._inner_receive = inner_receive
         self._timer: asyncio.TimerHandle | None = None
         self._length = FIRST_SEGMENT
+        self._token = otel_context.attach(watched.context) if watched.context is not None else None
+        current.enter(reporter, watched)
+
+    def callables(self, inner_send: Send) -> tuple[Receive, Send]:
+        return metered(self._watched, self._inner_receive, inner_send, self._reporter.telemetry.clock.monotonic, self)
 
     def changed(self, transition: Transition) -> None:
-        self._reporter.changed(self._watched, transition)
-        if transition is Transition.ACCEPTED and self._watched.told:
+        watched = self._watched
+        context = watched.context
+        self._reporter.changed(watched, transition)
+        if context is not watched.context and watched.context is not None and otel_context.get_current() is context:
+            otel_context.attach(watched.context)  # the span that has ended need not be kept; `leave` undoes it all
+        if transition is Transition.ACCEPTED and watched.told:
             self._start_segment()
 
     def handled(self, nanoseconds: int) -> None:
         self._reporter.handled(self._watched, nanoseconds)
 
-    def stop(self) -> None:
+    def end(self, error: BaseException | None) -> None:
+        """Note that the application returned, or raised `error`."""
+        watched, telemetry = self._watched, self._reporter.telemetry
+        now = telemetry.clock.monotonic()
+        watched.handled(now)
+        if watched.state is State.OPEN and watched.link_failed:
+            _read_departure(watched, self._inner_receive, now, self._reporter)
+        if (transition := watched.finished(error, now)) is not None:
+            self._reporter.changed(watched, transition)
+        else:
+            telemetry.accumulators.fold(watched)  # the end was told before; what came after it
+        watched.scope = {}
+
+    def leave(self) -> None:
+        """Give the task back as it was."""
         if self._timer is not None:
             self._timer.cancel()
+        current.leave()
+        if self._token is not None:
+            otel_context.detach(self._token)
 
     def _start_segment(self) -> None:
         try:

@@ -13,11 +13,18 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span
+from opentelemetry.trace import NonRecordingSpan, Span
 
 from socketscope import semconv
 from socketscope.instrumentation.connection import Connection, State, Transition
-from socketscope.instrumentation.identity import UserHash, clean, connection_id, header, truncated_address
+from socketscope.instrumentation.identity import (
+    UserHash,
+    clean,
+    connection_id,
+    raw_header,
+    truncated_address,
+    user_agent,
+)
 from socketscope.instrumentation.native import native_span
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
@@ -209,9 +216,9 @@ class Reporter:
 
     def _describe(self, watched: Watched) -> None:
         # Nobody sees these on metrics.
-        client, agent = watched.scope.get("client"), header(watched.scope, "user-agent")
+        client, agent = watched.scope.get("client"), raw_header(watched.scope, b"user-agent")
         watched.client_address = truncated_address(client[0]) if client else None
-        watched.user_agent = clean(agent) if agent else None
+        watched.user_agent = user_agent(agent) if agent else None
 
     def _start_span(self, watched: Watched) -> None:
         # Even where no spans are made: events stand in the trace that the client is in.
@@ -226,6 +233,11 @@ class Reporter:
         watched.handshake_span = span
         watched.traced = span.is_recording()
         watched.context = trace.set_span_in_context(span)
+
+    def _let_go(self, watched: Watched, ended: Span) -> None:
+        # An SDK's span takes four kilobytes, and this one has ended. What it is known by is all that is needed.
+        watched.handshake_span = None
+        watched.context = trace.set_span_in_context(NonRecordingSpan(ended.get_span_context()))
 
     def _accepted(self, watched: Watched) -> None:
         telemetry = self.telemetry
@@ -252,6 +264,7 @@ class Reporter:
             self._spans.answered(
                 watched.handshake_span, watched, outcome=watched.outcome, end_wall=watched.accepted_wall
             )
+            self._let_go(watched, watched.handshake_span)
         if watched.server_span is not None:
             enrich(watched.server_span, {semconv.CONNECTION_ID.name: watched.id})
         if watched.told:

@@ -95,7 +95,8 @@ class Flow:
     def copy(self) -> Flow:
         """Give the flow as it is now, while another thread may count on."""
         copy = Flow()
-        copy.text, copy.binary, copy.bytes = self.text.copy(), self.binary.copy(), self.bytes
+        copy.text, copy.binary = self.text and self.text.copy(), self.binary and self.binary.copy()
+        copy.bytes = self.bytes
         return copy
 
     def add(self, now: Flow, before: Flow) -> None:
