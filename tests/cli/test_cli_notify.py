@@ -7,7 +7,7 @@ import pytest
 from doubles.http_double import Reply
 from doubles.receiver_double import ReceiverDouble
 
-TOKEN = "token-of-the-hook"  # noqa: S105 - of the test
+TOKEN = "token-of-the-hook"
 
 
 def run(tmp_path, *arguments, text=None):

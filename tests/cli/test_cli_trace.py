@@ -113,7 +113,7 @@ def test_tempo_gets_tenant_and_token(tmp_path):
         ran = trace(
             *(CLOSED, "--backend", "tempo", "--url", tempo.url, "--tenant", "team-a"),
             cwd=tmp_path,
-            SOCKETSCOPE_TRACE_TOKEN="s3cret",  # noqa: S106 - of nothing
+            SOCKETSCOPE_TRACE_TOKEN="s3cret",
         )
     assert ran.returncode == 0, ran.stderr
     assert tempo.asked[0].headers["authorization"] == "Bearer s3cret"

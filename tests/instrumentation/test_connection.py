@@ -14,7 +14,7 @@ ACCEPT = {"type": "websocket.accept"}
 MS = 1_000_000
 
 
-class WebSocketDisconnect(Exception):  # noqa: N818  # the name by which frameworks tell of a departure
+class WebSocketDisconnect(Exception):
     pass
 
 

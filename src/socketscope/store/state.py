@@ -1,7 +1,5 @@
 """The one row that says what the store keeps (`schema.META`), and the series as they are in the file."""
 
-# ruff: noqa: S608  # only names of our own tables are put into the text; every value is a bound parameter
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
