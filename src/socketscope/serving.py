@@ -7,9 +7,10 @@ import contextlib
 import errno
 import signal
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import uvicorn
 
@@ -22,6 +23,41 @@ GRACE_SECONDS: Final = 3
 """How long answers that are under way may take when the service stops."""
 
 _BIGGEST_MESSAGE: Final = 16 * 1024  # clients of the live socket have nothing to say
+
+
+class Served(ABC):
+    """A service as an async context: what `_start` enters into `_running` is left in reverse at the end.
+
+    Entering raises what `_start` does; nothing runs then.
+    """
+
+    def __init__(self) -> None:
+        self._running = contextlib.AsyncExitStack()
+        self._ended: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._running.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._running.aclose()
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`; should the server end by itself, return too, or raise what ended it."""
+        if self._ended is None:
+            raise RuntimeError(f"{type(self).__name__} runs only inside its context: `async with`")
+        await first_of(stop, self._ended)
+
+    @abstractmethod
+    async def _start(self) -> None:
+        """Start everything, `_serve` last."""
+
+    async def _serve(self, app: FastAPI, listener: socket.socket) -> None:
+        self._ended = await self._running.enter_async_context(serving(app, listener))
 
 
 @contextlib.asynccontextmanager

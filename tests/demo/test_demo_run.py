@@ -14,7 +14,7 @@ from stand_ins import COUNTS, DEAF, STATS, StandIns
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options, free_port
 from socketscope.demo.stack.process import Process, Program, ProgramError
-from socketscope.demo.stack.run import Demo, Interrupted
+from socketscope.demo.stack.run import Demo, StoppedEarlyError
 from socketscope.errors import PortInUseError
 
 PORTS = ("port", "otlp_grpc_port", "otlp_http_port", "store_grpc_port", "store_http_port", "chat_port")
@@ -138,7 +138,7 @@ def test_a_stop_while_the_users_talk_ends_the_demo_with_its_comparison(demo, sta
 
 def test_a_stop_before_the_users_have_begun_leaves_nothing_running(demo, started):
     stop = threading.Event()
-    with pytest.raises(Interrupted):
+    with pytest.raises(StoppedEarlyError):
         demo(StandIns(), stop=stop, on_ready=lambda _: stop.set()).run()
     assert [process.name for process in started] == ["console", "mail", "chat"]
     assert all(process.code is not None for process in started)

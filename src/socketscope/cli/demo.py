@@ -16,7 +16,7 @@ from rich.console import Console as Terminal
 from socketscope.demo.stack import collector, destinations
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options
-from socketscope.demo.stack.run import Demo, Interrupted
+from socketscope.demo.stack.run import Demo, StoppedEarlyError
 from socketscope.errors import ConfigurationError, PortInUseError, SocketscopeError
 
 FAILED = 1
@@ -113,7 +113,7 @@ def demo(
         found.show(terminal)
         if summary:
             found.write(summary)
-    except Interrupted:
+    except StoppedEarlyError:
         raise typer.Exit(INTERRUPTED) from None
     except SocketscopeError as error:
         typer.echo(f"socketscope demo: {error}", err=True)

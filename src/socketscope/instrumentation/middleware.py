@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter, Watched
 from socketscope.telemetry.flush import flush_in_thread
+
+_logger = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -162,7 +165,8 @@ def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Repo
                 if (transition := watched.received(done.value, now)) is not None:
                     reporter.changed(watched, transition)
                 return
-        except Exception:  # noqa: BLE001  # a server that has nothing more to say
+        except Exception:
+            _logger.debug("the server tells nothing more of %s", watched.id, exc_info=True)
             return
         else:
             step.close()

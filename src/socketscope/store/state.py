@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from socketscope.query.kept import HOURS, MINUTES, POINTS, TENS, Kept
 from socketscope.store import schema
@@ -75,9 +75,9 @@ def load_newest(connection: duckdb.DuckDBPyConnection, of: list[Series]) -> None
         series.time_ns, series.start_ns, series.value, series.shape = newest.get(series.id, (0, 0, 0.0, None))
 
 
-def shape_of(counts: list[int] | None, *exponential: object) -> Shape:
+def shape_of(counts: list[int] | None, *exponential: Any) -> Shape:
     """Read the buckets of a row from `SHAPE_COLUMNS`."""
-    return Explicit(counts) if counts is not None else Exponential(*exponential)  # type: ignore[arg-type]  # a row
+    return Explicit(counts) if counts is not None else Exponential(*exponential)
 
 
 def shape_columns(shape: Shape) -> tuple[object, ...]:
