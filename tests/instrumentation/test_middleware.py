@@ -184,6 +184,22 @@ async def test_a_handler_cancelled_by_the_server_was_shut_down() -> None:
         assert captured.value("websocket.server.connections.closed", **{"websocket.close.initiator": "shutdown"}) == 1
 
 
+async def test_a_handler_that_awaits_what_was_cancelled_failed_by_itself() -> None:
+    async def awaiting(scope: Any, receive: Any, send: Any) -> None:
+        await WebSocket(scope, receive, send).accept()
+        background = asyncio.ensure_future(asyncio.Event().wait())
+        background.cancel()
+        await background
+
+    with capture() as captured:
+        async with AsgiClient(captured.watch(awaiting), "/ws/a") as client:
+            await client.accepted()
+            await client.finished()
+        assert isinstance(client.error, asyncio.CancelledError)
+        assert captured.value("websocket.server.errors", **{"error.type": "asyncio.exceptions.CancelledError"}) == 1
+        assert captured.value("websocket.server.connections.closed", **{"websocket.close.initiator": "server"}) == 1
+
+
 async def test_a_receive_that_is_raced_and_cancelled_loses_nothing() -> None:
     async def racing(scope: Any, receive: Any, send: Any) -> None:
         socket = WebSocket(scope, receive, send)

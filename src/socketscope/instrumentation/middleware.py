@@ -99,7 +99,7 @@ class WebSocketMiddleware:
         try:
             await self.app(scope, receive, send)
         except BaseException as error:
-            reporter.raised(watched, error)
+            self._raised(watched, error)
             self._finish(watched, error, inner_receive)
             raise
         else:
@@ -109,6 +109,11 @@ class WebSocketMiddleware:
             current.leave()
             otel_context.detach(token)
 
+    def _raised(self, watched: Watched, error: BaseException) -> None:
+        if _is_cancelled_by_nobody():
+            watched.cancels_itself()
+        self.reporter.raised(watched, error)
+
     def _finish(self, watched: Watched, error: BaseException | None, receive: Receive) -> None:
         now = self.reporter.telemetry.clock.monotonic()
         if watched.link_failed and watched.state is State.OPEN:
@@ -116,6 +121,15 @@ class WebSocketMiddleware:
         if (transition := watched.finished(error, now)) is not None:
             self.reporter.changed(watched, transition)
         watched.scope = {}
+
+
+def _is_cancelled_by_nobody() -> bool:
+    """Whether the running task was not cancelled; False where that is not known, under another event loop library."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and not task.cancelling()
 
 
 FIRST_SEGMENT = 10.0
