@@ -57,7 +57,7 @@ def demo(
     ] = True,
     chat_python: Annotated[
         Path | None,
-        typer.Option(help="Run the chat with the Python of another environment.", show_default="this one", exists=True),
+        typer.Option(help="Run the chat with the Python of another environment.", show_default="this one"),
     ] = None,
     metrics_exporter: Annotated[
         str, typer.Option(help="The chat's OTEL_METRICS_EXPORTER; with `otlp` it sends no histograms of ours.")

@@ -153,6 +153,7 @@ class Demo:
                 users.signal_to_stop()
                 deadline = monotonic() + GRACE
             if told and monotonic() > deadline:
+                self._check_others(users)
                 raise users.failure(f"did not stop within {GRACE:.0f} s")
             if monotonic() >= next_look:
                 self._look()
@@ -162,6 +163,7 @@ class Demo:
             else:
                 self._stop.wait(POLL)
         if users.code or not ledger.is_file():
+            self._check_others(users)  # theirs may be the reason
             raise users.failure(f"ended with exit code {users.code}")
         del self._running[users.name]
 
