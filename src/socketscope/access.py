@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from socketscope.addresses import is_loopback
 
 SCHEME: Final = "Bearer"
 HOW_TO_MAKE_ONE: Final = "make one with `openssl rand -hex 32`"
@@ -95,16 +96,6 @@ def bearer(authorization: str | None) -> str | None:
     """Return what an `Authorization` header of the scheme `Bearer` shows; None for no or another one."""
     scheme, _, shown = (authorization or "").strip().partition(" ")
     return shown.strip() if scheme.lower() == SCHEME.lower() and shown.strip() else None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is `localhost` or a literal loopback address; other names are not resolved."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _digest(secret: str) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from typing_extensions import override
 
+from socketscope.addresses import authority
 from socketscope.alerts.board import Board
 from socketscope.alerts.routing import Routing
 from socketscope.alerts.running import alerting, read_rules
@@ -22,7 +23,7 @@ from socketscope.errors import SocketscopeError
 from socketscope.notify.base import Notifier
 from socketscope.notify.registry import build_all
 from socketscope.rules.model import Rule
-from socketscope.serving import Served, authority, listen
+from socketscope.serving import Served, listen
 from socketscope.state.state import State
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from socketscope.access import Token
+from socketscope.addresses import authority
 from socketscope.alerting import Alerting, alerting_over
 from socketscope.backends.embedded import EmbeddedBackend
 from socketscope.backends.embedded_traces import EmbeddedTraces
 from socketscope.console.app import create_app
 from socketscope.errors import ConfigurationError
-from socketscope.serving import Served, authority, listen
+from socketscope.serving import Served, listen
 from socketscope.store.receiver import Receiver
 from socketscope.store.store import Store
 

@@ -150,8 +150,3 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def authority(host: str, port: int) -> str:
-    """Return host and port as an address has them."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 import httpx2
 
-from socketscope.access import is_loopback
+from socketscope.addresses import is_loopback
 from socketscope.errors import BackendError, BackendStatusError, ConfigurationError
 
 TIMEOUT: Final = 30.0

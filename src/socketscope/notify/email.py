@@ -15,7 +15,7 @@ import aiosmtplib
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from typing_extensions import override
 
-from socketscope.access import is_loopback
+from socketscope.addresses import is_loopback
 from socketscope.notify.attempt import attempt
 from socketscope.notify.base import Notification, Notifier, Receipt
 from socketscope.notify.http import trusted
