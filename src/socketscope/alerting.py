@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from typing_extensions import override
 
-from socketscope.addresses import authority
+from socketscope.addresses import authority, listen
 from socketscope.alerts.board import Board
 from socketscope.alerts.routing import Routing
 from socketscope.alerts.running import alerting, read_rules
@@ -23,7 +23,7 @@ from socketscope.errors import SocketscopeError
 from socketscope.notify.base import Notifier
 from socketscope.notify.registry import build_all
 from socketscope.rules.model import Rule
-from socketscope.serving import Served, listen
+from socketscope.serving import Served
 from socketscope.state.state import State
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ class AlertsService(Served):
         settings, console = self.settings, self.settings.console
         refuse_embedded(settings.backend)
         found = Alerting.of(settings)
-        listener = self._running.enter_context(contextlib.closing(listen(console.host, console.port)))
+        listener = self._running.enter_context(
+            contextlib.closing(listen(console.host, console.port, section="console", option="--port"))
+        )
         self.url = f"http://{authority(console.host, listener.getsockname()[1])}"
         link = settings.backend.url or "" if settings.backend.kind == "remote" else ""
         board = await self._running.enter_async_context(alerting_over(found, settings, link=link))

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from socketscope.access import Token
-from socketscope.addresses import authority
+from socketscope.addresses import authority, listen
 from socketscope.alerting import Alerting, alerting_over
 from socketscope.backends.embedded import EmbeddedBackend
 from socketscope.backends.embedded_traces import EmbeddedTraces
 from socketscope.console.app import create_app
 from socketscope.errors import ConfigurationError
-from socketscope.serving import Served, listen
+from socketscope.serving import Served
 from socketscope.store.receiver import Receiver
 from socketscope.store.store import Store
 
@@ -51,7 +51,9 @@ class Service(Served):
         """Start the console's port first, as it fails soonest, then store, receivers, alerts, console."""
         console, otlp = self.settings.console, self.settings.otlp
         alerting = Alerting.of(self.settings)
-        listener = self._running.enter_context(contextlib.closing(listen(console.host, console.port)))
+        listener = self._running.enter_context(
+            contextlib.closing(listen(console.host, console.port, section="console", option="--port"))
+        )
         self.console_url = f"http://{authority(console.host, listener.getsockname()[1])}"
         if self.store_file:
             _make_directory(self.store_file.parent)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import signal
 import socket
 from abc import ABC, abstractmethod
@@ -13,8 +12,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final, Self
 
 import uvicorn
-
-from socketscope.errors import ConfigurationError, PortInUseError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -115,25 +112,6 @@ def stop_at_signal() -> Iterator[asyncio.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Bind the console's socket. Raises `PortInUseError`, or `ConfigurationError` for an address not to be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise ConfigurationError("console.host", host, f"an address of this machine ({error})") from error
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUseError(host, port, "--port") from error
-        raise ConfigurationError("console", f"{host}:{port}", f"an address to listen on ({error})") from error
-    return listener
 
 
 class _Server(uvicorn.Server):

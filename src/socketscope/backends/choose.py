@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from socketscope.access import TokenOrFile
 from socketscope.backends.base import Capabilities, Metrics
 from socketscope.backends.datadog import DatadogMetrics, DatadogOptions
 from socketscope.backends.http import Access, JsonClient
@@ -47,7 +48,7 @@ class BackendOptions(BaseModel):
     """Of `remote` the console's address, of `prometheus` that below which `/api/v1/query` is."""
     token_file: Path | None = None
     """A file with the token and nothing else, in place of `token`."""
-    token: SecretStr | None = Field(default=None, validate_default=True)
+    token: TokenOrFile = Field(default=None, validate_default=True)
     """Of `remote` the console's token, of `prometheus` a bearer token."""
     username: str | None = None
     """Of `prometheus` a user's name, with `password`."""
@@ -61,19 +62,6 @@ class BackendOptions(BaseModel):
     """Of `datadog` an application key with the scope `timeseries_query`."""
     site: str | None = Field(default=None, pattern=r"^[a-z0-9.-]+$")
     """Of `datadog` the site, as `datadoghq.eu`."""
-
-    @field_validator("token", mode="before")
-    @classmethod
-    def _from_file(cls, value: Any, info: ValidationInfo) -> Any:
-        file = info.data.get("token_file")
-        if file is None:
-            return value
-        if value is not None:
-            raise ValueError("either `token` or `token_file`, not both")
-        try:
-            return Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"the token in the file {file}, which can't be read ({error})") from error
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
