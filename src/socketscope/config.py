@@ -20,6 +20,7 @@ from pydantic_settings.exceptions import SettingsError
 from socketscope.access import Listening
 from socketscope.alerts.options import AlertOptions
 from socketscope.backends.choose import BackendOptions
+from socketscope.backends.http import presentable
 from socketscope.backends.links import LinkOptions
 from socketscope.console.options import ConsoleOptions
 from socketscope.errors import ConfigurationError
@@ -128,12 +129,12 @@ def load(file: Path | None = None, options: Layer | None = None) -> Settings:
     what was expected.
     """
     file = file or (Path(path) if (path := os.environ.get(f"{PREFIX}CONFIG")) else None)
-    path = file or Path(FILE)
+    source = file or Path(FILE)
     mistakes: list[ConfigurationError] = []
     layers: list[tuple[str, Layer]] = [
         ("option", options or {}),
         ("variable", _read_environment()),
-        (str(path), _read_file(path, mistakes) if file or path.is_file() else {}),
+        (str(source), _read_file(source, mistakes) if file or source.is_file() else {}),
     ]
     merged: dict[str, Any] = {}
     for _, layer in reversed(layers):
@@ -237,7 +238,7 @@ def _mistake(detail: ErrorDetails, layers: list[tuple[str, Layer]]) -> Configura
         expected = f"keys and values, of the keys {', '.join(known)}" if known else "a name and its settings for each"
     else:
         expected = wanted(detail)
-    found = HIDDEN if _may_be_secret(section, key, detail["input"]) else detail["input"]
+    found = HIDDEN if _may_be_secret(section, key, detail["input"]) else presentable(detail["input"])
     return ConfigurationError(".".join([_name(section, key, layers), *inner]), found, expected)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
+from socketscope.backends.http import presentable
 from socketscope.errors import ConfigurationError
 from socketscope.notify.registry import TYPES
 from socketscope.notify.secrets import HIDDEN
@@ -50,7 +51,7 @@ def mistake(detail: ErrorDetails, where: str) -> ConfigurationError:
     else:
         expected = wanted(detail)
     telling = options is None or not path or path[0] not in options.model_fields or path[0] in options.secrets()
-    shown = None if kind == "missing" else HIDDEN if telling else detail["input"]
+    shown = None if kind == "missing" else HIDDEN if telling else presentable(detail["input"])
     return ConfigurationError(".".join([where, *path]), shown, expected)
 
 
