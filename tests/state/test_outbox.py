@@ -94,6 +94,15 @@ def test_news_that_a_receiver_has_already_follow_what_is_sent_again_of_the_same_
     assert outbox.pending() == {}
 
 
+def test_a_clock_that_was_set_back_makes_no_letter_wait_for_the_future(outbox):
+    outbox.put("mail", note("put"), now=1_000_000)
+    outbox.put("pager", note("postponed"), now=5)
+    outbox.postponed(outbox.due("pager", 5), until=1_000_000, detail="busy")
+    outbox.put("slack", note("waiting"), now=5)
+    outbox.postponed(outbox.due("slack", 5), until=5 + 86_400, detail="busy")
+    assert (due(outbox, now=10), due(outbox, "pager", 10), due(outbox, "slack", 10)) == ("put", "postponed", None)
+
+
 def test_a_thread_is_dropped_with_the_last_letter_of_its_alert(outbox):
     outbox.put("slack", note("a"), now=0)
     outbox.delivered(outbox.due("slack", 0), now=0, thread="C:1")

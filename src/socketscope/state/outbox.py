@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from sqlite3 import Row
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -13,6 +13,8 @@ from socketscope.notify.base import Notification
 from socketscope.state.database import Database, to_json
 
 Fate = Literal["pending", "delivered", "dead"]
+LONGEST_WAIT: Final = 2 * 86_400.0
+"""Seconds; no letter waits longer for its next attempt. Receivers are granted a day (`notify/http.py`)."""
 _NOTIFICATION = TypeAdapter(Notification)
 
 
@@ -62,7 +64,11 @@ class Outbox:
 
     def due(self, notifier: str, now: float) -> Letter | None:
         """Return the letter that is to be sent next; None where none is due."""
-        rows = self._database.read(f"{_FIRST_PENDING} AND next_at <= ? ORDER BY next_at, id LIMIT 1", notifier, now)
+        # What was put in the future, or waits for longer than anybody asks to, was so under a clock that was set back.
+        due = "(next_at <= ? OR queued_at > ? OR next_at > ?)"
+        rows = self._database.read(
+            f"{_FIRST_PENDING} AND {due} ORDER BY next_at, id LIMIT 1", notifier, now, now, now + LONGEST_WAIT
+        )
         return _letter(rows[0]) if rows else None
 
     def next_at(self, notifier: str) -> float | None:
