@@ -46,7 +46,7 @@ class Schedule:
         return missed
 
     def ahead(self, now: float) -> float:
-        """Return the seconds that the latest evaluation lies in the future, as the clock was set back; 0 if it does not."""
+        """Return the seconds by which the latest evaluation lies in the future; 0 if none does."""
         ahead = [index * self._intervals[rule] - now for rule, index in self._done.items()]
         return max([0.0, *ahead])
 
