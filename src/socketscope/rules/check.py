@@ -13,11 +13,14 @@ from socketscope.rules.document import Place
 from socketscope.rules.form import QueryForm, RatioForm, RawForm, RuleForm
 from socketscope.rules.mistakes import nearest
 from socketscope.rules.observe import COUNTING
+from socketscope.rules.quantities import written
 from socketscope.rules.text import label_of, placeholders
 
 OURS: Final = ("websocket.", "socketscope.")
 """Every metric with such a name is in semconv."""
 PLACEHOLDERS: Final = "{value}, {threshold}, {labels} and {labels[ATTRIBUTE]}"
+SHORTEST: Final = 0.1
+"""Seconds between evaluations, at the least."""
 RESERVED: Final = ("alertname", "rule", "severity")
 """Labels by which routes, silences and receivers know the rule itself."""
 _OF_POINTS: Final = frozenset(attribute.name for metric in KNOWN.values() for attribute in metric.attributes)
@@ -41,8 +44,8 @@ def check_rule(form: RuleForm) -> Iterator[Wrong]:
     elif isinstance(query, RatioForm):
         yield from _check_ratio(query)
     yield from _check_threshold(form)
-    if form.interval <= 0:
-        yield Wrong(("interval",), "a duration over 0", form.interval)
+    if form.interval < SHORTEST:
+        yield Wrong(("interval",), f"a duration of {written(SHORTEST)} or more", form.interval)
     yield from _check_labels(form)
     yield from _check_summary(form)
     absent = isinstance(query, QueryForm) and query.absent
@@ -78,8 +81,8 @@ def sides_of(form: RatioForm) -> list[QueryForm]:
     """Give both sides of a ratio as queries of their own; keys of the ratio hold where a side has none."""
     shared = {key: value for key, value in dict(form).items() if key != "ratio"}
     sides = []
-    for written in form.ratio:
-        side = written if isinstance(written, QueryForm) else QueryForm(metric=written)
+    for given in form.ratio:
+        side = given if isinstance(given, QueryForm) else QueryForm(metric=given)
         own = {key: value for key, value in dict(side).items() if key in side.model_fields_set or key not in shared}
         sides.append(QueryForm.model_construct(None, **{**shared, **own}))
     return sides
@@ -87,9 +90,9 @@ def sides_of(form: RatioForm) -> list[QueryForm]:
 
 def _check_ratio(form: RatioForm) -> Iterator[Wrong]:
     sides = sides_of(form)
-    for index, (written, side) in enumerate(zip(form.ratio, sides, strict=True)):
+    for index, (given, side) in enumerate(zip(form.ratio, sides, strict=True)):
         place: Place = ("query", "ratio", index)
-        yield from _check_query(side, place, named=isinstance(written, str))
+        yield from _check_query(side, place, named=isinstance(given, str))
         if side.absent:
             yield Wrong((*place, "absent"), "no absence in a ratio")
     above, below = (side.by for side in sides)
@@ -123,6 +126,8 @@ def _check_reduction(form: QueryForm, metric: semconv.Metric, place: Place, at: 
     elif form.over_time in COUNTING:
         if metric.kind in ("gauge", "up-down counter"):
             yield Wrong(where, f"last, avg, min or max: {metric.name} is a {metric.kind}", form.over_time)
+    elif metric.kind == "histogram" and not form.absent:
+        yield Wrong(where, f"p50 to p99, increase or rate: {metric.name} is a histogram", form.over_time)
     elif metric.kind == "counter" and not form.absent:
         yield Wrong(where, f"increase or rate: {metric.name} is a counter, which grows as long as a process lives")
 
@@ -143,6 +148,8 @@ def _check_attributes(form: QueryForm, metric: semconv.Metric, place: Place) -> 
             expected = f"an attribute of {metric.name}: {', '.join(known) or 'it has none'}{nearest(name, known)}"
             yield Wrong((*place, "where", name), expected)
             continue
+        if not values:
+            yield Wrong((*place, "where", name), "a value, or a list of values")
         allowed = known[name].values if name in known else ()
         unknown = [value for value in ([values] if isinstance(values, str) else values) if value not in allowed]
         if allowed and unknown:

@@ -51,11 +51,16 @@ def alerting_rule(rule: Rule, naming: Naming, counting: Counting) -> dict[str, A
         made["for"] = written(rule.for_)
     if rule.keep_firing_for:
         made["keep_firing_for"] = written(rule.keep_firing_for)
-    made["labels"] = {"severity": rule.severity, **{name: escaped(text) for name, text in rule.labels.items()}}
+    made["labels"] = labels_of(rule)
     made["annotations"] = annotations_of(
         rule, naming, value="$value", differences=prometheus_differences(rule, counting)
     )
     return made
+
+
+def labels_of(rule: Rule) -> dict[str, str]:
+    """Write the labels, which are templates too."""
+    return {"severity": rule.severity, **{name: escaped(text) for name, text in rule.labels.items()}}
 
 
 def annotations_of(rule: Rule, naming: Naming, *, value: str, differences: Iterable[str]) -> dict[str, str]:
