@@ -85,6 +85,8 @@ def test_a_file_may_be_named_by_option_or_variable(monkeypatch):
         ),
         ("console: {token_file: nowhere}", "console.token (SOCKETSCOPE_CONSOLE_TOKEN)=None", "the file nowhere"),
         ("console: [", "configuration file='socketscope.yaml'", "YAML"),
+        ("alerts: {link: 2026-02-30}", "configuration file='socketscope.yaml'", "YAML"),
+        pytest.param(f"a: {'[' * 5000}{']' * 5000}", "configuration file='socketscope.yaml'", "YAML", id="too deep"),
         ("- console", "configuration file='socketscope.yaml'", "the sections console, otlp, store"),
         ("1: 2", "socketscope.yaml: 1=2", "one of console, otlp, store"),
     ],

@@ -193,7 +193,10 @@ def _read_environment() -> Layer:
     try:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
-        raise ConfigurationError(f"{PREFIX}*", str(error), "one variable for each setting") from error
+        expected = (
+            "one variable for each setting, and JSON in one whose setting has keys or is a list of more than names"
+        )
+        raise ConfigurationError(f"{PREFIX}*", str(error), expected) from error
 
 
 def _read_file(path: Path, mistakes: list[ConfigurationError]) -> Layer:
@@ -203,7 +206,7 @@ def _read_file(path: Path, mistakes: list[ConfigurationError]) -> Layer:
         root, content = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
     except OSError as error:
         raise ConfigurationError("configuration file", str(path), f"a file that can be read ({error})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: as a 30th of February
         why = " ".join(str(error).split())
         raise ConfigurationError("configuration file", str(path), f"YAML in UTF-8 ({why})") from error
     if content is None:

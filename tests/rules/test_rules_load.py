@@ -186,6 +186,7 @@ rulez: []
     ("text", "expected"),
     [
         ("", "a list of rules under the key 'rules'"),
+        pytest.param(f"rules: {'[' * 5000}{']' * 5000}", "YAML with values that there are", id="too deep"),
         ("- alert: A", "a list of rules under the key 'rules'"),
         ("rules: 3", "a list of rules under the key 'rules'"),
         ("rules: [3]", "keys and values"),

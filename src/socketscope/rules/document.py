@@ -63,7 +63,7 @@ def read(file: Path) -> tuple[Document, list[RuleError]]:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or str(error)
         return Document(file, None, None), [RuleError(file, mark.line + 1 if mark else 1, "file", f"YAML ({why})")]
-    except ValueError as error:  # as the 30th of February, which looks like a date
+    except (ValueError, RecursionError) as error:  # as the 30th of February, which looks like a date
         return Document(file, None, None), [RuleError(file, 1, "file", f"YAML with values that there are ({error})")]
     document = Document(file, data, root)
     twice = [document.mistake(place, "each key once") for place, _ in repeated(root)]
