@@ -5,13 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from socketscope.backends.base import Capabilities, Metrics
 from socketscope.backends.datadog import DatadogMetrics, DatadogOptions
-from socketscope.backends.http import Access, JsonClient
+from socketscope.backends.http import Access, JsonClient, without_password
 from socketscope.backends.prometheus import PrometheusMetrics
 from socketscope.backends.remote import RemoteBackend
 from socketscope.backends.wire import About
@@ -42,7 +51,7 @@ class BackendOptions(BaseModel):
     kind: Kind = "embedded"
     """`embedded`: the store of this service; `remote`: that of another one, by its console; `prometheus`: Prometheus,
     Mimir, Thanos, VictoriaMetrics or Grafana Cloud; `datadog`."""
-    url: str | None = Field(default=None, pattern="^https?://")
+    url: Annotated[str, AfterValidator(without_password)] | None = Field(default=None, pattern="^https?://")
     """Of `remote` the console's address, of `prometheus` that below which `/api/v1/query` is."""
     token_file: Path | None = None
     """A file with the token and nothing else, in place of `token`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from socketscope.errors import BackendError, BackendStatusError, ConfigurationEr
 TIMEOUT: Final = 30.0
 """Seconds for an answer."""
 _SHOWN: Final = 300
+_USERINFO: Final = re.compile(r"(?<=://)[^/?#\s]*@")
 
 Parameters = Mapping[str, str | int | float | Sequence[str]]
 
@@ -164,10 +166,22 @@ def parse(url: str) -> httpx2.URL:
     try:
         parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, TypeError) as error:
-        raise ConfigurationError("url", url, f"an http:// or https:// address ({error})") from error
+        raise ConfigurationError("url", presentable(url), f"an http:// or https:// address ({error})") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigurationError("url", url, "an http:// or https:// address")
+        raise ConfigurationError("url", presentable(url), "an http:// or https:// address")
     return parsed
+
+
+def presentable(value: Any) -> Any:
+    """Return `value`; where it is an address with a name and a password in it, without these."""
+    return _USERINFO.sub("(hidden)@", value) if isinstance(value, str) else value
+
+
+def without_password(url: str) -> str:
+    """Return `url`; raises `ValueError` where a name or a password is in it: addresses are shown and logged."""
+    if presentable(url) != url:
+        raise ValueError("an address without a name and a password, which have settings of their own")
+    return url
 
 
 def trusting(file: Path | None = None) -> ssl.SSLContext:
