@@ -9,6 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from typing_extensions import override
+
+from socketscope.addresses import authority, listen
 from socketscope.alerts.board import Board
 from socketscope.alerts.routing import Routing
 from socketscope.alerts.running import alerting, read_rules
@@ -21,7 +24,7 @@ from socketscope.notify.alertmanager import AlertmanagerOptions
 from socketscope.notify.base import Notifier
 from socketscope.notify.registry import build_all
 from socketscope.rules.model import Rule
-from socketscope.serving import authority, first_of, listen, serving
+from socketscope.serving import Served
 from socketscope.state.state import State
 
 if TYPE_CHECKING:
@@ -88,48 +91,34 @@ async def alerting_over(
         yield board
 
 
-class AlertsService:
+class AlertsService(Served):
     """`serve --only alerts` as an async context: inside it rules are evaluated, and the routes about alerts answer.
 
-    Entering raises what that of `Service` does; nothing runs then.
+    Entering raises what that of `Service` does; nothing runs then. What is not delivered at the end is in the state's
+    file.
     """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__()
         self.settings = settings
         self.url = ""
         self.alerting = ""
-        self._running = contextlib.AsyncExitStack()
-        self._ended: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        """Start: the port first, as it fails soonest."""
-        try:
-            await self._start()
-        except BaseException:
-            await self._running.aclose()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop; what is not delivered is in the state's file."""
-        await self._running.aclose()
-
-    async def run_until(self, stop: asyncio.Event) -> None:
-        """Wait for `stop`; should the server end by itself, return too, or raise what ended it."""
-        assert self._ended is not None  # noqa: S101 - entered
-        await first_of(stop, self._ended)
-
+    @override
     async def _start(self) -> None:
+        """Start: the port first, as it fails soonest."""
         settings, console = self.settings, self.settings.console
         refuse_embedded(settings.backend)
         found = Alerting.of(settings)
-        listener = self._running.enter_context(contextlib.closing(listen(console.host, console.port)))
+        listener = self._running.enter_context(
+            contextlib.closing(listen(console.host, console.port, section="console", option="--port"))
+        )
         self.url = f"http://{authority(console.host, listener.getsockname()[1])}"
         link = settings.backend.url or "" if settings.backend.kind == "remote" else ""
         board = await self._running.enter_async_context(alerting_over(found, settings, link=link))
         self.alerting = found.described
         app = create_alerts_app(board, console, ready_checks=[board.alive])
-        self._ended = await self._running.enter_async_context(serving(app, listener))
+        await self._serve(app, listener)
 
 
 def _too_short_holds(settings: Settings) -> Iterator[ConfigurationError]:

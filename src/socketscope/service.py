@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
 
 from socketscope.access import Token
+from socketscope.addresses import authority, listen
 from socketscope.alerting import Alerting, alerting_over
 from socketscope.backends.embedded import EmbeddedBackend
 from socketscope.backends.embedded_traces import EmbeddedTraces
 from socketscope.console.app import create_app
 from socketscope.errors import ConfigurationError
-from socketscope.serving import authority, first_of, listen, serving
+from socketscope.serving import Served
 from socketscope.store.receiver import Receiver
 from socketscope.store.store import Store
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from socketscope.console.options import ConsoleOptions
 
 
-class Service:
+class Service(Served):
     """The service as an async context: inside it everything listens, after it everything is stored and closed.
 
     Entering raises `ConfigurationError`, `RuleError` (or an `ExceptionGroup` of these), `PortInUseError`, `StoreError`
@@ -35,37 +38,22 @@ class Service:
     """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__()
         self.settings = settings
         self.store_file: Path | None = settings.store.file
         self.console_url = ""
         self.otlp_grpc = ""
         self.otlp_http = ""
         self.alerting = ""
-        self._running = contextlib.AsyncExitStack()
-        self._console_ended: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        """Start: the console's port first, as it fails soonest, then store, receivers, alerts, console."""
-        try:
-            await self._start()
-        except BaseException:
-            await self._running.aclose()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop: console, alerts, receivers, store. What the receivers acknowledged is in the store's file then."""
-        await self._running.aclose()
-
-    async def run_until(self, stop: asyncio.Event) -> None:
-        """Wait for `stop`; should the console end by itself, return too, or raise what ended it."""
-        assert self._console_ended is not None  # noqa: S101 - entered
-        await first_of(stop, self._console_ended)
-
+    @override
     async def _start(self) -> None:
+        """Start the console's port first, as it fails soonest, then store, receivers, alerts, console."""
         console, otlp = self.settings.console, self.settings.otlp
         alerting = Alerting.of(self.settings)
-        listener = self._running.enter_context(contextlib.closing(listen(console.host, console.port)))
+        listener = self._running.enter_context(
+            contextlib.closing(listen(console.host, console.port, section="console", option="--port"))
+        )
         self.console_url = f"http://{authority(console.host, listener.getsockname()[1])}"
         if self.store_file:
             _make_directory(self.store_file.parent)
@@ -87,7 +75,7 @@ class Service:
         )
         self.alerting = alerting.described
         app = console_app(store, console, self.settings.links, board)
-        self._console_ended = await self._running.enter_async_context(serving(app, listener))
+        await self._serve(app, listener)
 
 
 def console_app(store: Store, options: ConsoleOptions, links: LinkOptions, board: Board | None = None) -> FastAPI:

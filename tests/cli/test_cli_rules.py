@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 
 import pytest
@@ -15,16 +13,9 @@ from socketscope.store.store import Store
 
 
 @pytest.fixture
-def rules(tmp_path):
+def rules(socketscope, tmp_path):
     def run(*arguments, environment=None):
-        return subprocess.run(
-            [sys.executable, "-m", "socketscope", "rules", *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment,
-        )
+        return socketscope("rules", *arguments, cwd=tmp_path, environment=environment)
 
     return run
 

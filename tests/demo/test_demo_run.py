@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console as Terminal
-from stand_ins import COUNTS, DEAF, STATS, StandIns
+from stand_ins import COUNTS, DEAF, SERVER, STATS, StandIns
 
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options, free_port
 from socketscope.demo.stack.process import Process, Program, ProgramError
-from socketscope.demo.stack.run import Demo, Interrupted
+from socketscope.demo.stack.run import Demo, StoppedEarlyError
 from socketscope.errors import PortInUseError
 
 PORTS = ("port", "otlp_grpc_port", "otlp_http_port", "store_grpc_port", "store_http_port", "chat_port")
@@ -122,6 +122,24 @@ def test_a_program_that_dies_while_the_users_talk_ends_the_demo(demo, started, e
     assert all(process.code is not None for process in started)
 
 
+class WhoseUsersSeeTheChatDie(StandIns):
+    """The users end, in error, because the chat has; both before the demo looks again."""
+
+    def chat(self, options):
+        code = f"import os, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\n{SERVER}"
+        return self.program("chat", code, options.chat_port, "{}")
+
+    def users(self, options, ledger):
+        code = "import os, pathlib, sys\nos.kill(int(pathlib.Path('pid').read_text()), 9)\nsys.exit(7)"
+        return self.program("users", code)
+
+
+def test_where_the_users_fail_since_another_program_died_that_one_is_named(demo, started):
+    with pytest.raises(ProgramError, match=r"chat ended on its own with exit code -9"):
+        demo(WhoseUsersSeeTheChatDie()).run()
+    assert all(process.code is not None for process in started)
+
+
 def test_a_stop_while_the_users_talk_ends_the_demo_with_its_comparison(demo, started, eventually, tmp_path):
     stop = threading.Event()
 
@@ -138,7 +156,7 @@ def test_a_stop_while_the_users_talk_ends_the_demo_with_its_comparison(demo, sta
 
 def test_a_stop_before_the_users_have_begun_leaves_nothing_running(demo, started):
     stop = threading.Event()
-    with pytest.raises(Interrupted):
+    with pytest.raises(StoppedEarlyError):
         demo(StandIns(), stop=stop, on_ready=lambda _: stop.set()).run()
     assert [process.name for process in started] == ["console", "mail", "chat"]
     assert all(process.code is not None for process in started)

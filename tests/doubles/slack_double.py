@@ -15,7 +15,7 @@ UPDATE = SHARED | {"ts"}
 class SlackDouble(ReceiverDouble):
     """`messages`: ts -> the message as it is now; `errors`: method -> the error that it answers with."""
 
-    def __init__(self, *faults, token="xoxb-1234-abcdef", channel="#alerts", channel_id="C0ALERTS"):  # noqa: S107 - of the double
+    def __init__(self, *faults, token="xoxb-1234-abcdef", channel="#alerts", channel_id="C0ALERTS"):
         super().__init__(*faults)
         self.token = token
         self.channels = {channel: channel_id, channel_id: channel_id}

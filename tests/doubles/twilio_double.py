@@ -20,7 +20,7 @@ GSM = re.compile(r"[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ 
 class TwilioDouble(ReceiverDouble):
     """`sent`: the forms of all messages that were taken."""
 
-    def __init__(self, *faults, token="twilio-auth-token"):  # noqa: S107 - of the double
+    def __init__(self, *faults, token="twilio-auth-token"):
         super().__init__(*faults)
         self.token = token
         self.sent = []

@@ -14,7 +14,7 @@ ACCEPT = {"type": "websocket.accept"}
 MS = 1_000_000
 
 
-class WebSocketDisconnect(Exception):  # noqa: N818  # the name by which frameworks tell of a departure
+class WebSocketDisconnect(Exception):
     pass
 
 
@@ -182,6 +182,21 @@ def test_a_cancelled_handler_is_a_shutdown(error: BaseException) -> None:
     connection = accepted()
     assert connection.finished(error, 3) is Transition.ENDED
     assert (connection.initiator, connection.error_type) == ("shutdown", "")
+
+
+def test_a_cancellation_that_nobody_asked_for_is_an_error_of_the_handler() -> None:
+    connection = accepted()
+    connection.cancels_itself()
+    error = asyncio.CancelledError()
+    assert not connection.is_departure(error)
+    assert connection.finished(error, 3) is Transition.ENDED
+    assert (connection.initiator, connection.error_type) == ("server", "asyncio.exceptions.CancelledError")
+
+
+def test_a_cancellation_in_the_clean_up_after_a_departure_is_none() -> None:
+    connection = left()
+    connection.cancels_itself()
+    assert connection.is_departure(asyncio.CancelledError())
 
 
 def test_bytes_are_those_of_utf8_and_a_message_may_carry_both_kinds_one_of_them_none() -> None:

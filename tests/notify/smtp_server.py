@@ -24,13 +24,13 @@ class Box:
         self.hang = hang
         self.cut = cut
 
-    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):  # noqa: N802 - aiosmtpd's name
+    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         if address in self.refuse:
             return self.refuse[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - as above
+    async def handle_DATA(self, server, session, envelope):
         if self.hang:
             await asyncio.Event().wait()
         if self.data:

@@ -6,7 +6,7 @@ import pytest
 from socketscope import config
 from socketscope.errors import ConfigurationError
 
-SECRET = "correct-horse-battery"  # noqa: S105 - of the test
+SECRET = "correct-horse-battery"
 
 
 @pytest.fixture(autouse=True)

@@ -189,8 +189,8 @@ class Engine:
         try:
             async with asyncio.timeout(NUMBERS_TIMEOUT):
                 return await self._numbers()
-        except Exception as error:  # noqa: BLE001 - a notification without numbers is better than none
-            _logger.info("the fleet's numbers are not available: %s", error or type(error).__name__)
+        except Exception:  # a notification without numbers is better than none
+            _logger.info("the fleet's numbers are not available", exc_info=True)
             return NO_NUMBERS
 
     def _keep(self, outcome: Outcome) -> None:

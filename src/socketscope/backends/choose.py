@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -13,11 +13,10 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
+from socketscope.access import TokenOrFile
 from socketscope.backends.base import Capabilities, Metrics
 from socketscope.backends.datadog import DatadogMetrics, DatadogOptions
 from socketscope.backends.http import Access, JsonClient, without_password
@@ -26,6 +25,7 @@ from socketscope.backends.remote import RemoteBackend
 from socketscope.backends.wire import About
 from socketscope.errors import ConfigurationError
 
+T = TypeVar("T")
 Kind = Literal["embedded", "remote", "prometheus", "datadog"]
 
 NEEDED: Final[Mapping[Kind, tuple[str, ...]]] = {
@@ -55,7 +55,7 @@ class BackendOptions(BaseModel):
     """Of `remote` the console's address, of `prometheus` that below which `/api/v1/query` is."""
     token_file: Path | None = None
     """A file with the token and nothing else, in place of `token`."""
-    token: SecretStr | None = Field(default=None, validate_default=True)
+    token: TokenOrFile = Field(default=None, validate_default=True)
     """Of `remote` the console's token, of `prometheus` a bearer token."""
     username: str | None = None
     """Of `prometheus` a user's name, with `password`."""
@@ -69,19 +69,6 @@ class BackendOptions(BaseModel):
     """Of `datadog` an application key with the scope `timeseries_query`."""
     site: str | None = Field(default=None, pattern=r"^[a-z0-9.-]+$")
     """Of `datadog` the site, as `datadoghq.eu`."""
-
-    @field_validator("token", mode="before")
-    @classmethod
-    def _from_file(cls, value: Any, info: ValidationInfo) -> Any:
-        file = info.data.get("token_file")
-        if file is None:
-            return value
-        if value is not None:
-            raise ValueError("either `token` or `token_file`, not both")
-        try:
-            return Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"the token in the file {file}, which can't be read ({error})") from error
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -104,22 +91,18 @@ async def chosen(options: BackendOptions) -> AsyncIterator[Metrics]:
     `MissingExtraError`.
     """
     if options.kind == "remote":
-        assert options.url is not None  # noqa: S101 - it is needed
-        client = JsonClient(options.url, name="The console", access=Access(bearer=_plain(options.token)))
+        client = JsonClient(_given(options.url, "url"), name="The console", access=Access(bearer=_plain(options.token)))
         async with RemoteBackend(client, About(capabilities=Capabilities(metrics=True))) as remote:
             yield remote
     elif options.kind == "prometheus":
-        assert options.url is not None  # noqa: S101 - as above
         password = _plain(options.password)
         basic = (options.username, password) if options.username is not None and password is not None else None
         access = Access(bearer=_plain(options.token), basic=basic, tenant=options.tenant)
-        prometheus = PrometheusMetrics(options.url, access=access)
+        prometheus = PrometheusMetrics(_given(options.url, "url"), access=access)
         async with contextlib.aclosing(prometheus):
             yield prometheus
     elif options.kind == "datadog":
-        assert options.api_key is not None  # noqa: S101 - as above
-        assert options.app_key is not None  # noqa: S101 - as above
-        datadog = DatadogOptions(api_key=options.api_key, app_key=options.app_key)
+        datadog = DatadogOptions(api_key=_given(options.api_key, "api_key"), app_key=_given(options.app_key, "app_key"))
         yield DatadogMetrics(datadog.model_copy(update={"site": options.site}) if options.site else datadog)
     else:
         refuse_embedded(options)
@@ -134,6 +117,12 @@ def refuse_embedded(options: BackendOptions) -> None:
             "remote, with the console's address as backend.url (or prometheus, or datadog), for `serve --only alerts`:"
             " a store is read by the service that receives into it and by no other",
         )
+
+
+def _given(value: T | None, name: str) -> T:
+    if value is None:
+        raise ConfigurationError(f"backend.{name}", None, "one, for this kind of backend")
+    return value
 
 
 def _plain(secret: SecretStr | None) -> str | None:

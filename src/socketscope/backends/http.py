@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 import httpx2
 
-from socketscope.access import is_loopback
+from socketscope.addresses import is_loopback
 from socketscope.errors import BackendError, BackendStatusError, ConfigurationError
 
 TIMEOUT: Final = 30.0
@@ -159,6 +159,23 @@ class JsonClient:
         except ValueError as error:
             kind = answer.headers.get("content-type", "something that has no type")
             raise BackendError(f"{self.name} answered {shown} with {kind} where JSON is expected") from error
+
+
+class OverHttp:
+    """A backend that is asked through one client; close it with `aclose`, or enter it."""
+
+    def __init__(self, client: JsonClient) -> None:
+        self._client = client
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
 
 def parse(url: str) -> httpx2.URL:

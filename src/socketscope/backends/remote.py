@@ -18,7 +18,7 @@ from socketscope.backends.base import (
     Series,
     Timeline,
 )
-from socketscope.backends.http import Access, JsonClient, Parameters
+from socketscope.backends.http import Access, JsonClient, OverHttp, Parameters
 from socketscope.backends.links import PLACEHOLDER
 from socketscope.backends.timeline import checked_id
 from socketscope.errors import BackendError, BackendStatusError, QueryError
@@ -37,15 +37,15 @@ _SUMMARY: Final = TypeAdapter(ConnectionSummary)
 _TIMELINE: Final = TypeAdapter(Timeline)
 
 
-class RemoteBackend:
+class RemoteBackend(OverHttp):
     """A console's backend, with what it is capable of. Made by `connect`; close it, or use it as an async context.
 
     Every question raises `BackendError` when the console can't be asked, and `QueryError` for what it refuses.
     """
 
     def __init__(self, client: JsonClient, about: wire.About) -> None:
+        super().__init__(client)
         self.capabilities: Capabilities = about.capabilities
-        self._client = client
         self._trace_link = about.trace_link
 
     @classmethod
@@ -102,16 +102,6 @@ class RemoteBackend:
     def link(self, trace_id: str) -> str | None:
         """Give the address of a page that shows a trace, where the console knows one."""
         return self._trace_link.replace(PLACEHOLDER, trace_id) if self._trace_link else None
-
-    async def aclose(self) -> None:
-        """Close its connections."""
-        await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
     async def _get(self, shape: TypeAdapter[T], path: str, parameters: Parameters) -> T:
         return await _get(self._client, shape, path, parameters)

@@ -16,7 +16,7 @@ from rich.console import Console as Terminal
 from socketscope.demo.stack import collector, destinations
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options
-from socketscope.demo.stack.run import Demo, Interrupted
+from socketscope.demo.stack.run import Demo, StoppedEarlyError
 from socketscope.errors import ConfigurationError, PortInUseError, SocketscopeError
 
 FAILED = 1
@@ -57,7 +57,7 @@ def demo(
     ] = True,
     chat_python: Annotated[
         Path | None,
-        typer.Option(help="Run the chat with the Python of another environment.", show_default="this one", exists=True),
+        typer.Option(help="Run the chat with the Python of another environment.", show_default="this one"),
     ] = None,
     metrics_exporter: Annotated[
         str, typer.Option(help="The chat's OTEL_METRICS_EXPORTER; with `otlp` it sends no histograms of ours.")
@@ -113,7 +113,7 @@ def demo(
         found.show(terminal)
         if summary:
             found.write(summary)
-    except Interrupted:
+    except StoppedEarlyError:
         raise typer.Exit(INTERRUPTED) from None
     except SocketscopeError as error:
         typer.echo(f"socketscope demo: {error}", err=True)

@@ -31,10 +31,9 @@ router = APIRouter(
 
 
 def _board(connection: HTTPConnection) -> Board:
-    board = connection.app.state.board
+    board: Board | None = connection.app.state.board
     if board is None:
         raise HTTPException(503, "Alerts are not evaluated by this console.")
-    assert isinstance(board, Board)  # noqa: S101 - create_app sets it
     return board
 
 

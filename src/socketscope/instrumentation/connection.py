@@ -5,6 +5,7 @@ It neither awaits nor calls OpenTelemetry. It adds to the cells of its record, a
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -51,7 +52,7 @@ class Connection(ConnectionRecord):
     messages, legal or not, nothing is raised and every end is told once.
     """
 
-    __slots__ = ("_gone", "_handling_since", "_raised_in", "ended_at", "outcome", "state")
+    __slots__ = ("_cancels_itself", "_gone", "_handling_since", "_raised_in", "ended_at", "outcome", "state")
 
     def __init__(self, connection_id: str, started_at: int, started_wall: int) -> None:
         super().__init__(connection_id, started_at, started_wall)
@@ -60,6 +61,7 @@ class Connection(ConnectionRecord):
         self.ended_at = 0
         self._handling_since = 0
         self._gone: BaseException | None = None
+        self._cancels_itself = False
         self._raised_in: tuple[BaseException, str] | None = None
 
     def asks(self, now: int) -> None:
@@ -150,6 +152,10 @@ class Connection(ConnectionRecord):
         """Note that `receive()` raised."""
         self._raised_in = (error, "receive")
 
+    def cancels_itself(self) -> None:
+        """Note that nobody cancelled the handler: a cancellation that it raises is its own, as of a task it awaits."""
+        self._cancels_itself = True
+
     def phase_of(self, error: BaseException) -> str:
         """Give what the connection was doing when `error` was raised: `websocket.phase`."""
         if self.state in {State.HANDSHAKE, State.REFUSED}:
@@ -168,7 +174,7 @@ class Connection(ConnectionRecord):
             return self._refused("failed", 500, now, error_type(error) if error else "")
         if self.state is not State.OPEN:
             return None
-        if error is not None and _is_cancellation(error):
+        if error is not None and self._is_cancellation(error):
             return self._end(ABNORMAL, "shutdown", "", now)  # the server is going down
         if error is None or self.is_departure(error):
             return self._end(ABNORMAL, "network" if self._gone else "server", "", now)
@@ -179,13 +185,21 @@ class Connection(ConnectionRecord):
         if isinstance(error, BaseExceptionGroup):
             return all(self.is_departure(member) for member in error.exceptions)
         if not isinstance(error, Exception):
-            return True
+            return self._is_cancellation(error) or self.state is State.ENDED or self.link_failed
         if self.state is State.OPEN and self._gone is None:
             return False  # the client is still there: whatever left is another's
         if error is self._gone or type(error).__name__ in _DEPARTURES:
             return True
         # Only what was raised `from` a departure: an error in the clean-up after one has it as its context.
         return isinstance(error.__cause__, Exception) and self.is_departure(error.__cause__)
+
+    def _is_cancellation(self, error: BaseException) -> bool:
+        """Whether `error` comes from outside of the handler."""
+        if isinstance(error, BaseExceptionGroup):
+            return all(self._is_cancellation(member) for member in error.exceptions)
+        if isinstance(error, CancelledError):
+            return not self._cancels_itself
+        return not isinstance(error, Exception)
 
     def _accepted(self, message: Mapping[str, Any], now: int) -> Transition | None:
         if self.state is not State.HANDSHAKE:
@@ -241,12 +255,6 @@ class Connection(ConnectionRecord):
 
 _DEPARTURES = frozenset({"WebSocketDisconnect", "ClientDisconnected", "ConnectionClosedOK", "ConnectionClosedError"})
 """Exceptions by which frameworks and servers tell of a client's departure."""
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return all(_is_cancellation(member) for member in error.exceptions)
-    return not isinstance(error, Exception)
 
 
 def _code(message: Mapping[str, Any], default: int) -> int:

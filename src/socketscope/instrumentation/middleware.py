@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter, Watched
 from socketscope.telemetry.flush import flush_in_thread
+
+_logger = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -96,7 +99,7 @@ class WebSocketMiddleware:
         try:
             await self.app(scope, receive, send)
         except BaseException as error:
-            reporter.raised(watched, error)
+            self._raised(watched, error)
             self._finish(watched, error, inner_receive)
             raise
         else:
@@ -106,6 +109,11 @@ class WebSocketMiddleware:
             current.leave()
             otel_context.detach(token)
 
+    def _raised(self, watched: Watched, error: BaseException) -> None:
+        if _is_cancelled_by_nobody():
+            watched.cancels_itself()
+        self.reporter.raised(watched, error)
+
     def _finish(self, watched: Watched, error: BaseException | None, receive: Receive) -> None:
         now = self.reporter.telemetry.clock.monotonic()
         if watched.link_failed and watched.state is State.OPEN:
@@ -113,6 +121,15 @@ class WebSocketMiddleware:
         if (transition := watched.finished(error, now)) is not None:
             self.reporter.changed(watched, transition)
         watched.scope = {}
+
+
+def _is_cancelled_by_nobody() -> bool:
+    """Whether the running task was not cancelled; False where that is not known, under another event loop library."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and not task.cancelling()
 
 
 FIRST_SEGMENT = 10.0
@@ -162,7 +179,8 @@ def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Repo
                 if (transition := watched.received(done.value, now)) is not None:
                     reporter.changed(watched, transition)
                 return
-        except Exception:  # noqa: BLE001  # a server that has nothing more to say
+        except Exception:
+            _logger.debug("the server tells nothing more of %s", watched.id, exc_info=True)
             return
         else:
             step.close()

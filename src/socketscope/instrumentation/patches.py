@@ -8,13 +8,15 @@ import importlib.util
 import os
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from socketscope.instrumentation.middleware import SCOPE_KEY, WebSocketMiddleware
 from socketscope.instrumentation.reporter import Reporter
 from socketscope.telemetry.flush import flush_in_thread
 
 Undo = Callable[[], None]
+_MARK: Final = "socketscope"
+"""Attribute of the functions that stand in for others."""
 
 
 def patch_uvicorn(reporter: Reporter) -> Undo | None:
@@ -108,9 +110,9 @@ def patch_opentelemetry_asgi() -> Undo | None:
 def _replace(owner: type, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Undo:
     """Replace a method by what `wrap` makes of it; one that socketscope has replaced already stays as it is."""
     original = owner.__dict__[name]
-    if hasattr(original, "socketscope"):
+    if hasattr(original, _MARK):
         return lambda: None
     replacement = functools.wraps(original)(wrap(original))
-    replacement.socketscope = True  # type: ignore[attr-defined]  # the mark that is looked for above
+    vars(replacement)[_MARK] = True
     setattr(owner, name, replacement)
     return lambda: setattr(owner, name, original)

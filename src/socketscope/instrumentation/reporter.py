@@ -1,6 +1,7 @@
 """Turns what happened on a connection into telemetry: live table, counts, spans and events.
 
-Nothing here may disturb the application that is watched: an error of ours is logged once and swallowed.
+Nothing here may disturb the application that is watched: an error of ours is logged (once a minute; at DEBUG each) and
+swallowed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from socketscope.telemetry.process import Telemetry
 from socketscope.telemetry.record import Segment, error_type, life_attributes
 from socketscope.telemetry.spans import Spans, enrich
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,10 +41,11 @@ def _harmless(
     def guarded(reporter: Reporter, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
             return method(reporter, *args, **kwargs)
-        except Exception:  # noqa: BLE001  # whatever it is, the application goes on
+        except Exception:  # whatever it is, the application goes on
             reporter.failures += 1
-            if reporter.complaints.take():
-                _log.exception("socketscope could not report a connection (%d such errors so far)", reporter.failures)
+            level = logging.ERROR if reporter.complaints.take() else logging.DEBUG
+            message = "socketscope could not report a connection (%d such errors so far)"
+            _logger.log(level, message, reporter.failures, exc_info=True)
             return None
 
     return functools.wraps(method)(guarded)

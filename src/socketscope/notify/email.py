@@ -13,10 +13,11 @@ from typing import Annotated, Final, Literal, Self
 
 import aiosmtplib
 from pydantic import AfterValidator, Field, SecretStr, model_validator
+from typing_extensions import override
 
-from socketscope.access import is_loopback
+from socketscope.addresses import is_loopback
 from socketscope.notify.attempt import attempt
-from socketscope.notify.base import Notification, Receipt
+from socketscope.notify.base import Notification, Notifier, Receipt
 from socketscope.notify.http import trusted
 from socketscope.notify.options import Options, plain_text
 from socketscope.notify.secrets import Secrets
@@ -68,7 +69,7 @@ class EmailOptions(Options):
         return self
 
 
-class Email:
+class Email(Notifier):
     """Sends one mail for each notification.
 
     `Message-ID` is made of the notification's key: what is sent twice is the same mail to a mail program.
@@ -81,9 +82,10 @@ class Email:
         self._secrets = Secrets(options.password)
         self._tls = trusted(options.ca_file) if options.security != "none" else None
 
-    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:  # noqa: ARG002 - mails find their thread by their headers
+    @override
+    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:
         """Send a mail."""
-        return await attempt(self._send(notification), timeout=self._options.timeout, secrets=self._secrets)
+        return await attempt(self._send(notification), seconds=self._options.timeout, secrets=self._secrets)
 
     async def _send(self, notification: Notification) -> Receipt:
         options = self._options

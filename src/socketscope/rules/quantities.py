@@ -20,15 +20,11 @@ _SCIENTIFIC: Final = r"-?\d+(\.\d+)?[eE][+-]?\d+"  # text to YAML 1.1 where a do
 
 def seconds(written: Any) -> float:
     """Read a duration: text with units, or a number of seconds. Raises `ValueError` that says what was expected."""
-    if isinstance(written, str):
-        text = written.strip()
-        if not re.fullmatch(DURATION_PATTERN, text):
-            raise ValueError(DURATION)
+    found = math.nan
+    if isinstance(written, str) and re.fullmatch(DURATION_PATTERN, text := written.strip()):
         found = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
     elif isinstance(written, int | float) and not isinstance(written, bool):
         found = float(written)
-    else:
-        raise ValueError(DURATION)  # noqa: TRY004  # pydantic makes mistakes of a ValueError only
     if not math.isfinite(found) or found < 0:
         raise ValueError(DURATION)
     if found > LONGEST:

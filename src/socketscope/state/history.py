@@ -94,5 +94,6 @@ class History:
 
 
 def _entry(row: Row) -> Entry:
-    kept = {key: row[key] for key in row.keys() if key not in ("id", "labels")}  # noqa: SIM118 - a Row is no mapping
-    return Entry(**kept, labels=json.loads(row["labels"]))
+    columns = dict(row)
+    del columns["id"]
+    return Entry(**{**columns, "labels": json.loads(row["labels"])})

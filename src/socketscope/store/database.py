@@ -16,7 +16,7 @@ from socketscope.errors import StoreError
 from socketscope.store import file
 from socketscope.store.checkpoint import checkpoint
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 RESERVE_BYTES: Final = 64 << 20
 """What is left free of a disk: enough to move DuckDB's log (16 MiB) into the file, without which it gives up."""
@@ -99,7 +99,7 @@ class Database:
             try:
                 self.checkpoint()
             except (duckdb.Error, OSError) as error:  # the log stays then, and is replayed next time
-                _log.warning("the log of %s could not be moved into it: %s", self.path, error)
+                _logger.warning("the log of %s could not be moved into it: %s", self.path, error)
         self._disconnect()
 
     def checkpoint(self) -> bool:

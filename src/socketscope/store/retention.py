@@ -1,7 +1,5 @@
 """How long what is kept: by age, and by size where there is too much."""
 
-# ruff: noqa: S608  # only names of our own tables are put into the text; every value is a bound parameter
-
 from __future__ import annotations
 
 from collections.abc import Sequence

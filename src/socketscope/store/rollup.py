@@ -1,7 +1,5 @@
 """Roll-ups: what happened in each bucket of 10 s, a minute, an hour, made from points once those have come in."""
 
-# ruff: noqa: S608  # only names of our own tables are put into the text; every value is a bound parameter
-
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,10 +1,8 @@
 """The one row that says what the store keeps (`schema.META`), and the series as they are in the file."""
 
-# ruff: noqa: S608  # only names of our own tables are put into the text; every value is a bound parameter
-
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from socketscope.query.kept import HOURS, MINUTES, POINTS, TENS, Kept
 from socketscope.store import schema
@@ -77,9 +75,9 @@ def load_newest(connection: duckdb.DuckDBPyConnection, of: list[Series]) -> None
         series.time_ns, series.start_ns, series.value, series.shape = newest.get(series.id, (0, 0, 0.0, None))
 
 
-def shape_of(counts: list[int] | None, *exponential: object) -> Shape:
+def shape_of(counts: list[int] | None, *exponential: Any) -> Shape:
     """Read the buckets of a row from `SHAPE_COLUMNS`."""
-    return Explicit(counts) if counts is not None else Exponential(*exponential)  # type: ignore[arg-type]  # a row
+    return Explicit(counts) if counts is not None else Exponential(*exponential)
 
 
 def shape_columns(shape: Shape) -> tuple[object, ...]:

@@ -24,7 +24,7 @@ LOG_BYTES: Final = 16 << 20
 _PATIENCE: Final = 20  # a stretch that was taken back is made again after a twentieth of its length at the earliest
 _ROUNDS: Final = 24
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class Upkeep:
@@ -79,7 +79,7 @@ class Upkeep:
                 return  # how much was freed is not known yet
         if not self.too_big:
             self.too_big = True
-            _log.warning("an hour of what comes in is more than the store may take (%d bytes)", self._keep.bytes)
+            _logger.warning("an hour of what comes in is more than the store may take (%d bytes)", self._keep.bytes)
 
     def _delete(self, share: float) -> bool:
         recorder = self._recorder

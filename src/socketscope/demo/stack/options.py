@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from socketscope.errors import ConfigurationError, PortInUseError
 
 HOST: Final = "127.0.0.1"
 """Everything listens on the loopback interface alone."""
+_chosen: Final = deque[int](maxlen=1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,10 @@ class Options:
             raise ConfigurationError(
                 "SOCKETSCOPE_OTELCOL", None, "the Collector, which Prometheus and Jaeger get their data from"
             )
+        if self.otlp_endpoint is not None and not is_endpoint(self.otlp_endpoint):
+            raise ConfigurationError("--otlp-endpoint", self.otlp_endpoint, "http://HOST:PORT or https://HOST:PORT")
+        if self.chat_python is not None and not (self.chat_python.is_file() and os.access(self.chat_python, os.X_OK)):
+            raise ConfigurationError("--chat-python", str(self.chat_python), "the Python program of an environment")
         options: dict[int, str] = {}
         for option, port in self.ports().items():
             if not 0 < port < 65536:
@@ -92,8 +100,21 @@ class Options:
                     raise PortInUseError(HOST, port, option) from error
 
 
+def is_endpoint(url: str) -> bool:
+    """Whether `url` is the address of an OTLP receiver as the SDK takes it."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port is not None
+    except ValueError:  # a port that is none
+        return False
+
+
 def free_port() -> int:
-    """Let the system choose a port on the loopback interface."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Let the system choose a port on the loopback interface; none of the last ones that it chose, which may wait."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        if port not in _chosen:
+            _chosen.append(port)
+            return port

@@ -45,7 +45,7 @@ class Process:
         self.killed = False
         with self.log.open("wb") as log:
             try:
-                self._popen = subprocess.Popen(  # noqa: S603 - the demo's own command lines
+                self._popen = subprocess.Popen(
                     list(program.command),
                     env={**environment, **program.environment},
                     stdin=subprocess.DEVNULL,

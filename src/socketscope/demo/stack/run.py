@@ -31,7 +31,7 @@ ALERT: Final = 20.0
 POLL: Final = 0.1
 
 
-class Interrupted(SocketscopeError):  # noqa: N818 - a wish, not an error
+class StoppedEarlyError(SocketscopeError):
     """The demo was stopped before its users had begun."""
 
 
@@ -93,7 +93,7 @@ class Demo:
         """Run to the end; leave no process behind, whatever happens.
 
         Raises `PortInUseError` before anything was started, `ProgramError` when a program fails, `Unreachable` when
-        the console does not answer at the end, `Interrupted` when stopped before the users had begun.
+        the console does not answer at the end, `StoppedEarlyError` when stopped before the users had begun.
         """
         self._options.require_free_ports()
         ledger = self._directory / "ledger.json"
@@ -153,6 +153,7 @@ class Demo:
                 users.signal_to_stop()
                 deadline = monotonic() + GRACE
             if told and monotonic() > deadline:
+                self._check_others(users)
                 raise users.failure(f"did not stop within {GRACE:.0f} s")
             if monotonic() >= next_look:
                 self._look()
@@ -162,6 +163,7 @@ class Demo:
             else:
                 self._stop.wait(POLL)
         if users.code or not ledger.is_file():
+            self._check_others(users)  # theirs may be the reason
             raise users.failure(f"ended with exit code {users.code}")
         del self._running[users.name]
 
@@ -239,11 +241,11 @@ class Demo:
             if monotonic() > deadline:
                 raise process.failure(f"did not answer within {READY:.0f} s")
             if self._stop.wait(POLL):
-                raise Interrupted("stopped before the users had begun")
+                raise StoppedEarlyError("stopped before the users had begun")
         # What answers may be another program that took the port in between.
         self._check_others(None)
         if self._stop.is_set():
-            raise Interrupted("stopped before the users had begun")
+            raise StoppedEarlyError("stopped before the users had begun")
 
     def _check_others(self, users: Process | None) -> None:
         """Raise when a program that should run has ended."""
