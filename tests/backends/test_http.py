@@ -50,6 +50,13 @@ def test_two_ways_of_access_are_one_too_many():
         Access(bearer="a", basic=("b", "c"))
 
 
+@pytest.mark.parametrize("access", [{"bearer": "s3cret\n"}, {"bearer": "s3crèt"}, {"tenant": "a\r\nX-More: b"}])
+def test_what_no_header_can_carry_is_refused_without_telling_it(access):
+    with pytest.raises(ConfigurationError, match="header") as refused:
+        Access(**access)
+    assert "s3cr" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("answer", "detail"),
     [

@@ -39,6 +39,9 @@ class Access:
     def __post_init__(self) -> None:
         if self.bearer and self.basic:
             raise ConfigurationError("access", "bearer and basic", "one of them")
+        for name, value in self.to_headers().items():
+            if not (value.isascii() and value.isprintable()):
+                raise ConfigurationError(f"{name} header", "(hidden)", "visible ASCII characters alone")
 
     def to_headers(self) -> dict[str, str]:
         """Return the headers of every request."""
