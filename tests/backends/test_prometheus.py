@@ -183,7 +183,7 @@ async def test_names_are_looked_up_once_and_pinned(connect):
     assert len([request for request in double.requests if request.method == "GET"]) == 2
 
 
-async def test_what_was_not_found_is_no_data_and_looked_for_again_after_a_while(connect):
+async def test_what_was_not_found_is_said_no_data_and_looked_for_again_after_a_while(connect, caplog):
     now = 0.0
     double = Double(names=[], answer=lambda _: [sample("1")])
     backend = connect(double)
@@ -193,10 +193,13 @@ async def test_what_was_not_found_is_no_data_and_looked_for_again_after_a_while(
         assert await backend.instant(Query(MESSAGES), at=100) == []
         assert await backend.range(Query(MESSAGES, "increase"), start=0, end=10, step=5) == []
         assert len([request for request in double.requests if request.method == "GET"]) == 2 * listings
+    [said] = caplog.messages
+    assert f"no metric {MESSAGES}" in said
     double.names = ["websocket_server_messages_total"]
     now = 3 * LOOK_AGAIN
     [found] = await backend.instant(Query(MESSAGES), at=100)
     assert found.value == 1
+    assert caplog.messages[1:] == [f"the backend has the metric {MESSAGES} now"]
 
 
 async def test_a_metric_that_is_not_there_is_absent(connect):
