@@ -161,6 +161,14 @@ async def test_what_is_no_answer_is_a_clear_error(connect, answer, says):
         await connect(Double(answer=lambda _: answer)).instant(Query(MESSAGES), at=100)
 
 
+@pytest.mark.parametrize("listed", [5, [5], None, {"a": 1}])
+async def test_names_that_are_none_are_a_clear_error(connect, listed):
+    double = Double()
+    double.names = listed
+    with pytest.raises(BackendError, match="a list of names is expected"):
+        await connect(double).instant(Query(MESSAGES), at=100)
+
+
 async def test_nobody_there_is_a_clear_error():
     backend = PrometheusMetrics("http://127.0.0.1:1")
     with pytest.raises(BackendError, match=r"http://127\.0\.0\.1:1/api/v1"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import ssl
@@ -16,7 +17,9 @@ from socketscope.access import is_loopback
 from socketscope.errors import BackendError, BackendStatusError, ConfigurationError
 
 TIMEOUT: Final = 30.0
-"""Seconds for an answer."""
+"""Seconds for a whole answer."""
+MOST_BYTES: Final = 256 << 20
+"""Greatest answer that is read as JSON."""
 _SHOWN: Final = 300
 
 Parameters = Mapping[str, str | int | float | Sequence[str]]
@@ -99,6 +102,7 @@ class JsonClient:
     ) -> None:
         parsed = parse(url)
         self.name = name
+        self._timeout = timeout
         self.url = str(parsed.copy_with(username=None, password=None)).rstrip("/")
         self._client = httpx2.AsyncClient(
             base_url=url.rstrip("/") + "/",
@@ -128,12 +132,13 @@ class JsonClient:
         shown = path if "://" in path else f"{self.url}/{path}"
         body = bytearray()
         try:
-            async with self._client.stream(method, path, **request) as answer:
+            # The client's own timeout is between two pieces of an answer.
+            async with asyncio.timeout(self._timeout), self._client.stream(method, path, **request) as answer:
                 async for part in answer.aiter_bytes():
                     body += part
                     if most is not None and len(body) >= most:
                         break
-        except httpx2.TimeoutException as error:
+        except (TimeoutError, httpx2.TimeoutException) as error:
             raise BackendError(f"{self.name} did not answer {shown} in time ({type(error).__name__})") from error
         except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
@@ -152,9 +157,13 @@ class JsonClient:
 
     async def _ask(self, method: str, path: str, **request: Any) -> Any:
         shown = f"{self.url}/{path.lstrip('/')}"
-        answer = await self.exchange(method, path, **request)
+        answer = await self.exchange(method, path, most=MOST_BYTES + 1, **request)
+        if len(answer.body) > MOST_BYTES:
+            raise BackendError(f"{self.name} answered {shown} with more than {MOST_BYTES >> 20} MiB: ask for less")
         if not answer.is_success:
-            raise BackendStatusError(self.name, shown, answer.status, answer.reason)
+            elsewhere = answer.headers.get("location", "").partition("?")[0]
+            reason = f"it redirects to {elsewhere}, which is not followed; give its address" if elsewhere else ""
+            raise BackendStatusError(self.name, shown, answer.status, reason or answer.reason)
         try:
             return answer.json()
         except ValueError as error:
