@@ -69,7 +69,8 @@ class StoreOptions(BaseModel):
     retention_days: float = Field(default=7, gt=0, le=3660)
     """How long metrics (by the minute), events and spans are kept."""
     retention_bytes: int = Field(default=2 << 30, ge=64 << 20)
-    """How large the store may become; where that is too little, everything is kept for a shorter time."""
+    """How large the store may become; where that is too little, everything is kept for a shorter time: spans as short
+    as need be, numbers and events an hour at least."""
     raw_hours: float = Field(default=24, ge=1, le=8784)
     """How long every single point is kept, and so how late one may come; by 10 s they are kept twice as long."""
 
