@@ -213,7 +213,7 @@ def test_where_an_hour_is_too_much_the_oldest_spans_go_and_numbers_stay(tmp_path
     columns = (
         "0, '', 't', 's', NULL, 'WS', 'server', $begin + n, $begin + n, 'ok', sha256(n::VARCHAR), '{}', '[]', '[]'"
     )
-    insert = f"INSERT INTO spans SELECT {columns} FROM range({many}) numbers(n)"  # noqa: S608  # no value of anybody's
+    insert = f"INSERT INTO spans SELECT {columns} FROM range({many}) numbers(n)"  # no value of anybody's
     store._writer.call(lambda: store._database.connection.execute(insert, {"begin": ns(3)})).result()
     later(store, clock, 41 * 60)
     [(size,)] = store.select("SELECT used_blocks * block_size FROM pragma_database_size()")
