@@ -27,8 +27,8 @@ class Retention:
     """What to keep: everything for `age_ns`, but points for `points_ns` and roll-ups of 10 s for twice that.
 
     Where all that takes more than `bytes`, every period is shortened in proportion, to an hour at the least; where an
-    hour is too much, the spans that ended first go, too. Numbers, events and up to twice `GROUP_ROWS` of the newest spans stay for an
-    hour, whatever they take.
+    hour is too much, the spans that ended first go, too. Numbers, events and up to twice `GROUP_ROWS` of the newest
+    spans stay for an hour, whatever they take.
     """
 
     age_ns: int = 7 * DAY_NS
