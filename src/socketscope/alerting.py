@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -19,7 +19,8 @@ from socketscope.backends.base import Metrics
 from socketscope.backends.choose import chosen, refuse_embedded
 from socketscope.console.app import create_alerts_app
 from socketscope.console.vitals import Vitals
-from socketscope.errors import SocketscopeError
+from socketscope.errors import ConfigurationError, SocketscopeError
+from socketscope.notify.alertmanager import AlertmanagerOptions
 from socketscope.notify.base import Notifier
 from socketscope.notify.registry import build_all
 from socketscope.rules.model import Rule
@@ -49,6 +50,7 @@ class Alerting:
         rules = _read(lambda: read_rules(settings.alerts), mistakes)
         notifiers = _read(lambda: build_all(settings.notifiers), mistakes)
         _read(lambda: Routing(settings.alerts, tuple(settings.notifiers)), mistakes)
+        mistakes += _too_short_holds(settings)
         if mistakes or rules is None or notifiers is None:
             raise ExceptionGroup("alerts", mistakes)
         return cls(rules, notifiers, settings.state_file)
@@ -117,6 +119,15 @@ class AlertsService(Served):
         self.alerting = found.described
         app = create_alerts_app(board, console, ready_checks=[board.alive])
         await self._serve(app, listener)
+
+
+def _too_short_holds(settings: Settings) -> Iterator[ConfigurationError]:
+    """Find each Alertmanager that would call an alert resolved before it is told again that it fires."""
+    repeat = settings.alerts.repeat
+    for name, options in settings.notifiers.items():
+        if isinstance(options, AlertmanagerOptions) and not 0 < repeat < options.hold:
+            expected = f"more than alerts.repeat ({repeat:g} s)" if repeat else "alerts.repeat to be more than 0"
+            yield ConfigurationError(f"notifiers.{name}.hold", options.hold, expected)
 
 
 def _read(reading: Callable[[], T], mistakes: list[SocketscopeError]) -> T | None:

@@ -373,6 +373,30 @@ def test_evaluations_that_were_missed_are_counted_and_told(service):
     assert [at for _, at in made.backend.asked] == [1000, 1980, 1990, 2000]
 
 
+@pytest.mark.parametrize("restarted", [True, False])
+def test_a_clock_that_was_set_back_stops_nothing(service, restarted, monkeypatch, caplog):
+    year = 365 * 86_400.0
+    monkeypatch.setattr("socketscope.alerts.engine.NAP", 0.001)
+    made = service(ScriptedBackend(m=lambda at: 5.0 if at > year else 0.0, n=5.0), rule(), rule("New", "n", for_=20))
+
+    async def run_at(*clocks):
+        running = asyncio.create_task(made.engine.run())
+        for made.now in clocks:
+            while made.engine.evaluated_at != made.now:
+                await asyncio.sleep(0.001)
+        running.cancel()
+
+    if restarted:
+        asyncio.run(asyncio.wait_for(run_at(year + 1000), 20))
+        made.restart()
+        asyncio.run(asyncio.wait_for(run_at(2005.0), 20))
+    else:
+        asyncio.run(asyncio.wait_for(run_at(year + 1000, 2005.0), 20))
+    assert "the clock was set back by" in caplog.text
+    made.step(2010, 2020, 2030)
+    assert made.told == [("Rule", "firing", year + 1000), ("Rule", "resolved", 2000), ("New", "firing", 2030)]
+
+
 def test_an_evaluation_that_raises_is_told_and_the_loop_goes_on(service, monkeypatch, caplog):
     made = service(ScriptedBackend(m=5.0), rule())
     made.now = 1000.0

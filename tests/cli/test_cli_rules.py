@@ -122,3 +122,11 @@ def test_exports_are_written_to_stdout_or_a_file(rules, tmp_path):
     assert "anchored" not in text
     assert len(yaml.safe_load(text)["groups"][0]["rules"]) == 13
     assert " anchored" in rules("export", "--to", "prometheus", "--anchored").stdout
+
+
+def test_an_export_that_can_not_be_written_is_said_in_a_line(rules, tmp_path):
+    ran = rules("export", "--to", "prometheus", "--output", tmp_path / "nowhere" / "rules.yaml")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("--output=")
+    assert "a file that can be written (No such file" in line

@@ -7,8 +7,9 @@ here. What it does not do: scopes, rate limits of its own (give it a fault), ren
 from doubles.http_double import Refusal
 from doubles.receiver_double import ReceiverDouble, json_of
 
-POST = {"channel", "text", "attachments", "blocks", "thread_ts", "unfurl_links", "unfurl_media", "metadata"}
-UPDATE = {"channel", "ts", "text", "attachments", "blocks", "metadata"}
+SHARED = {"channel", "text", "attachments", "blocks", "metadata", "parse", "link_names"}
+POST = SHARED | {"thread_ts", "unfurl_links", "unfurl_media"}
+UPDATE = SHARED | {"ts"}
 
 
 class SlackDouble(ReceiverDouble):
@@ -55,7 +56,9 @@ class SlackDouble(ReceiverDouble):
             return failed("channel_not_found")
         if body["ts"] not in self.messages:
             return failed("message_not_found")
-        self.messages[body["ts"]] |= {name: body[name] for name in ("text", "attachments")}
+        # Without `parse` names and addresses in a text that is changed become links, unlike in one that is posted.
+        self.messages[body["ts"]] |= {"parse": "client", "link_names": False}
+        self.messages[body["ts"]] |= {name: value for name, value in body.items() if name not in ("channel", "ts")}
         return {"ok": True, "channel": body["channel"], "ts": body["ts"], "text": body["text"]}
 
 
@@ -68,6 +71,10 @@ def refusal(body, known):
         return "invalid_arguments"
     if not body.get("text"):
         return "no_text"
+    if len(body["text"]) > 40_000:
+        return "msg_too_long"
+    if body.get("parse", "none") not in {"none", "full"}:
+        return "invalid_arguments"
     metadata = body.get("metadata", {"event_type": "", "event_payload": {}})
     if not (isinstance(metadata.get("event_type"), str) and isinstance(metadata.get("event_payload"), dict)):
         return "invalid_metadata_format"

@@ -67,7 +67,7 @@ def silence(**matchers):
         ({"severity": "warning"}, True),
         ({"severity": "critical"}, False),
         ({"host": "a-1", "rule": "HighCpu"}, True),
-        ({"host": "a-?"}, True),
+        ({"host": "a-?"}, False),
         ({"host": "b", "rule": "HighCpu"}, False),
         ({"absent": "x"}, False),
         ({"absent": "*"}, True),

@@ -206,6 +206,26 @@ def test_a_store_that_is_too_big_keeps_everything_for_a_shorter_time(tmp_path, c
     store.close()
 
 
+def test_where_an_hour_is_too_much_the_oldest_spans_go_and_numbers_stay(tmp_path, clock, caplog):
+    store = Store.open(tmp_path / "s.duckdb", clock=clock, retention=Retention(7 * DAY_NS, DAY_NS, 8 << 20))
+    put_counter(store, number(1, 5), number(2, 8))
+    many = 500_000
+    columns = (
+        "0, '', 't', 's', NULL, 'WS', 'server', $begin + n, $begin + n, 'ok', sha256(n::VARCHAR), '{}', '[]', '[]'"
+    )
+    insert = f"INSERT INTO spans SELECT {columns} FROM range({many}) numbers(n)"  # no value of anybody's
+    store._writer.call(lambda: store._database.connection.execute(insert, {"begin": ns(3)})).result()
+    later(store, clock, 41 * 60)
+    [(size,)] = store.select("SELECT used_blocks * block_size FROM pragma_database_size()")
+    assert size <= 8 << 20
+    [(spans, oldest, newest)] = store.select("SELECT count(*), min(end_ns), max(end_ns) FROM spans")
+    assert many / 16 < spans < many
+    assert (oldest, newest) == (ns(3) + many - spans, ns(3) + many - 1)
+    assert increase(store, 0, 60) == 8
+    assert "spans are kept for less" in caplog.text
+    store.close()
+
+
 def increase_of_last_hour(store):
     return asking.instant(store, Query("m", over_time="last", window=HOUR, across="count"), 30 * HOUR)
 

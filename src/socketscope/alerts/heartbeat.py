@@ -45,6 +45,8 @@ class Heartbeat:
         last = await asyncio.to_thread(self._state.beats.last, NAME) or 0.0
         while True:
             beat = math.floor(self._clock() / self._interval) * self._interval
+            if last > beat + self._interval:  # the clock was set back
+                last = beat - self._interval
             if beat > last and not (problem := self._alive()):
                 await asyncio.gather(*(self._tell(notifier, beat) for notifier in self._notifiers))
                 await asyncio.to_thread(self._state.beats.done, NAME, beat)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 
 from socketscope.access import TokenOrFile
 from socketscope.backends.base import Capabilities, Metrics
 from socketscope.backends.datadog import DatadogMetrics, DatadogOptions
-from socketscope.backends.http import Access, JsonClient
+from socketscope.backends.http import Access, JsonClient, without_password
 from socketscope.backends.prometheus import PrometheusMetrics
 from socketscope.backends.remote import RemoteBackend
 from socketscope.backends.wire import About
@@ -31,7 +38,7 @@ TAKEN: Final[Mapping[Kind, tuple[str, ...]]] = {
     "embedded": (),
     "remote": ("url", "token"),
     "prometheus": ("url", "token", "username", "password", "tenant"),
-    "datadog": ("api_key", "app_key", "site"),
+    "datadog": ("api_key", "app_key", "site", "resolution"),
 }
 """What each kind has a use for."""
 
@@ -44,7 +51,7 @@ class BackendOptions(BaseModel):
     kind: Kind = "embedded"
     """`embedded`: the store of this service; `remote`: that of another one, by its console; `prometheus`: Prometheus,
     Mimir, Thanos, VictoriaMetrics or Grafana Cloud; `datadog`."""
-    url: str | None = Field(default=None, pattern="^https?://")
+    url: Annotated[str, AfterValidator(without_password)] | None = Field(default=None, pattern="^https?://")
     """Of `remote` the console's address, of `prometheus` that below which `/api/v1/query` is."""
     token_file: Path | None = None
     """A file with the token and nothing else, in place of `token`."""
@@ -62,13 +69,16 @@ class BackendOptions(BaseModel):
     """Of `datadog` an application key with the scope `timeseries_query`."""
     site: str | None = Field(default=None, pattern=r"^[a-z0-9.-]+$")
     """Of `datadog` the site, as `datadoghq.eu`."""
+    resolution: int | None = Field(default=None, ge=1)
+    """Of `datadog` the seconds within which every process reports: the services' export interval (60 s by
+    OpenTelemetry's default), rounded up to Datadog's 10 s, which is the default here."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         for name in NEEDED.get(self.kind, ()):
             if getattr(self, name) is None:
                 raise ValueError(f"`{name}` too for the kind {self.kind}")
-        for name in ("url", "token", "username", "password", "tenant", "api_key", "app_key", "site"):
+        for name in sorted({name for taken in TAKEN.values() for name in taken}):
             if getattr(self, name) is not None and name not in TAKEN[self.kind]:
                 raise ValueError(f"no `{name}` for the kind {self.kind}")
         if (self.username is None) != (self.password is None):
@@ -95,8 +105,9 @@ async def chosen(options: BackendOptions) -> AsyncIterator[Metrics]:
         async with contextlib.aclosing(prometheus):
             yield prometheus
     elif options.kind == "datadog":
-        datadog = DatadogOptions(api_key=_given(options.api_key, "api_key"), app_key=_given(options.app_key, "app_key"))
-        yield DatadogMetrics(datadog.model_copy(update={"site": options.site}) if options.site else datadog)
+        given = options.model_dump(include={"site", "resolution"}, exclude_none=True)
+        api_key, app_key = _given(options.api_key, "api_key"), _given(options.app_key, "app_key")
+        yield DatadogMetrics(DatadogOptions(api_key=api_key, app_key=app_key, **given))
     else:
         refuse_embedded(options)
 

@@ -137,7 +137,9 @@ def _refusals() -> Iterator[None]:
         if error.status == 422:
             raise QueryError(error.detail) from error
         if error.status == 401:
-            raise BackendError(f"{error}. Give the console's token (its setting `console.token`)") from error
+            raise BackendError(
+                f"{str(error).rstrip('.')}. Give the console's token (its setting `console.token`)"
+            ) from error
         raise
 
 

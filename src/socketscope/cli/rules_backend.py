@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from socketscope.backends.base import Metrics
 from socketscope.backends.choose import BackendOptions, Kind, chosen
+from socketscope.backends.http import presentable
 from socketscope.cli.stored import opened_store
 from socketscope.config import Settings, load
 from socketscope.errors import ConfigurationError
@@ -76,5 +77,5 @@ def _options(asked: Asked, kind: Kind, settings: Settings) -> BackendOptions:
     except ValidationError as error:
         detail = error.errors()[0]
         option = f"--{detail['loc'][0]}" if detail["loc"] else "--backend"
-        shown = asked.url if option == "--url" else kind
+        shown = presentable(asked.url) if option == "--url" else kind
         raise ConfigurationError(option, shown, detail["msg"].removeprefix("Value error, ")) from None

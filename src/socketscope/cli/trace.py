@@ -70,7 +70,7 @@ def trace(
     ] = None,
 ) -> None:
     """Show what happened on a connection: handshake, segments, the handler's own spans, close."""
-    from socketscope.backends.http import Access
+    from socketscope.backends.http import Access, presentable
     from socketscope.cli.trace_view import as_text, print_timeline
     from socketscope.config import load
     from socketscope.errors import ConfigurationError
@@ -87,7 +87,7 @@ def trace(
         async with _open(backend, url, access, settings) as place:
             timeline = await place.traces.timeline(connection_id, since=start, until=until, service=service)
             if timeline is None:
-                where = f"{place.name}{f', service {service}' if service else ''}"
+                where = f"{presentable(place.name)}{f', service {service}' if service else ''}"
                 typer.echo(
                     f"No span of a connection {connection_id} was found in {where}, in the {since} until now. "
                     "Is the id whole, was the connection sampled, and is it longer ago (--since)?",

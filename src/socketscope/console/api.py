@@ -70,7 +70,7 @@ async def get_open_connections(
     sources: Given,
     at: Annotated[FiniteFloat, Query()],
     limit: Annotated[int, Query(ge=1, le=wire.MOST_CONNECTIONS)],
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> ConnectionPage:
     """Return a page of the connections that are open at one moment, newest first."""
     if not sources.connections.capabilities.connections:

@@ -29,7 +29,7 @@ class AlertmanagerOptions(Options):
     urls: list[Address] = Field(min_length=1)
     """Addresses of all replicas, with the path prefix if there is one."""
     hold: float = Field(default=18000.0, ge=60)
-    """Seconds that an alert stands there without being repeated; longer than the time between repeats."""
+    """Seconds after which an alert that is not repeated is resolved there; more than `alerts.repeat`."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Labels that every alert gets, for routing."""
     username: str | None = None

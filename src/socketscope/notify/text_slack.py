@@ -15,7 +15,7 @@ _FIELDS: Final = 10
 
 
 def message(notification: Notification) -> dict[str, Any]:
-    """Return `text` (what a notification on a phone shows) and `attachments` with a coloured block."""
+    """Return `text` (what a notification on a phone shows), `attachments` with a coloured block, and how to read it."""
     headline = escape(subject(notification))
     blocks = [
         _section(f"*{headline}*"),
@@ -26,7 +26,9 @@ def message(notification: Notification) -> dict[str, Any]:
     if addresses := [_link(name, address) for name, address in links(notification)]:
         blocks.append({"type": "context", "elements": [_mark("  ·  ".join(addresses))]})
     state = "resolved" if notification.status == "resolved" else notification.severity
-    return {"text": headline, "attachments": [{"color": COLOURS[state], "fallback": headline, "blocks": blocks}]}
+    attachments = [{"color": COLOURS[state], "fallback": headline, "blocks": blocks}]
+    # `chat.update` would look for names, channels and addresses in the text by itself (`client`), unlike `postMessage`.
+    return {"text": headline, "attachments": attachments, "parse": "none", "link_names": False}
 
 
 def escape(text: str) -> str:

@@ -76,9 +76,13 @@ class Timeline:
                 raise SeriesError(f'attributes as name="value", separated by commas; found {inner[position:]!r}')
             attributes[label[1]] = re.sub(r"\\(.)", r"\1", label[2])
             position = label.end()
-        if metric.kind == "histogram" and OBSERVED not in attributes:
-            raise SeriesError(f'{OBSERVED}="SECONDS" among the attributes, since {name} is a histogram')
-        return cls(metric, attributes, list(_values(values)))
+        found_values = list(_values(values))
+        if metric.kind == "histogram":
+            if not re.fullmatch(_NUMBER, attributes.get(OBSERVED, "")):
+                raise SeriesError(f'{OBSERVED}="SECONDS" among the attributes, since {name} is a histogram')
+            if wrong := [value for value in found_values if value is not None and (value < 0 or value % 1)]:
+                raise SeriesError(f"numbers of observations, as {name} is a histogram; found {wrong[0]:g}")
+        return cls(metric, attributes, found_values)
 
 
 def export(timelines: Iterable[Timeline], *, start: float, step: float, until: float) -> Iterator[bytes]:

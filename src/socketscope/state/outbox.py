@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from sqlite3 import Row
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -13,6 +13,8 @@ from socketscope.notify.base import Notification
 from socketscope.state.database import Database, to_json
 
 Fate = Literal["pending", "delivered", "dead"]
+LONGEST_WAIT: Final = 2 * 86_400.0
+"""Seconds; no letter waits longer for its next attempt. Receivers are granted a day (`notify/http.py`)."""
 _NOTIFICATION = TypeAdapter(Notification)
 
 
@@ -62,7 +64,11 @@ class Outbox:
 
     def due(self, notifier: str, now: float) -> Letter | None:
         """Return the letter that is to be sent next; None where none is due."""
-        rows = self._database.read(f"{_FIRST_PENDING} AND next_at <= ? ORDER BY next_at, id LIMIT 1", notifier, now)
+        # What was put in the future, or waits for longer than anybody asks to, was so under a clock that was set back.
+        due = "(next_at <= ? OR queued_at > ? OR next_at > ?)"
+        rows = self._database.read(
+            f"{_FIRST_PENDING} AND {due} ORDER BY next_at, id LIMIT 1", notifier, now, now, now + LONGEST_WAIT
+        )
         return _letter(rows[0]) if rows else None
 
     def next_at(self, notifier: str) -> float | None:
@@ -113,14 +119,15 @@ class Outbox:
         return [_letter(row) for row in self._database.read("SELECT * FROM outbox ORDER BY id DESC LIMIT ?", limit)]
 
     def resend(self, letter: int, *, now: float) -> bool:
-        """Try a dead letter again, as if it were new; False where there is none of this id."""
-        changed = self._database.write(
-            "UPDATE outbox SET status = 'pending', attempts = 0, queued_at = ?, next_at = ?, ended_at = NULL"
-            " WHERE id = ? AND status = 'dead'",
-            now,
-            now,
-            letter,
-        )
+        """Try a dead letter again, as if it were new; False where there is none of this id.
+
+        If the receiver has later news of the alert already, the latest follows, so that a beginning that arrives after
+        its end leaves no alert behind that nobody resolves.
+        """
+        with self._database.transaction():
+            changed = self._database.write(f"{_AGAIN} WHERE id = ? AND status = 'dead'", now, now, letter)
+            if changed:
+                self._database.write(f"{_AGAIN} WHERE id = ({_LATEST_DELIVERED})", now, now, letter)
         return changed > 0
 
     def pending(self) -> dict[str, int]:
@@ -131,8 +138,12 @@ class Outbox:
         return {row["notifier"]: row["letters"] for row in rows}
 
     def prune(self, before: float) -> None:
-        """Drop what was delivered or given up before then."""
+        """Drop what was delivered or given up before then, and the threads of alerts of which nothing is left."""
         self._database.write("DELETE FROM outbox WHERE ended_at < ?", before)
+        self._database.write(
+            "DELETE FROM threads WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.notifier = threads.notifier"
+            " AND outbox.fingerprint = threads.fingerprint)"
+        )
 
     def _end(self, letter: int, status: Fate, now: float, detail: str) -> None:
         self._database.write(
@@ -144,6 +155,12 @@ class Outbox:
         )
 
 
+_AGAIN = "UPDATE outbox SET status = 'pending', attempts = 0, queued_at = ?, next_at = ?, ended_at = NULL"
+_LATEST_DELIVERED = """
+    SELECT max(later.id) FROM outbox AS later JOIN outbox AS letter
+    ON later.notifier = letter.notifier AND later.fingerprint = letter.fingerprint AND later.id > letter.id
+    WHERE letter.id = ? AND later.status = 'delivered'
+"""
 _FIRST_PENDING = """
     SELECT * FROM outbox AS letter WHERE notifier = ? AND status = 'pending' AND NOT EXISTS (
         SELECT 1 FROM outbox AS earlier WHERE earlier.notifier = letter.notifier
