@@ -133,9 +133,10 @@ except StoreLockedError:
     store = Store.open(path)
     for time in range(51, 54):
         put(store, metrics_request(gauge("m", number(time, time))))
-        assert store._database.checkpoint()
+        store._writer.call(store._database.checkpoint).result()
+        assert store._database.log_bytes() == 0
         assert opened_elsewhere() == "refused\n"
-    store._database.reopen()
+    store._writer.call(store._database.reopen).result()
     assert opened_elsewhere() == "refused\n"
     store.close()
     assert opened_elsewhere() == ""
