@@ -55,7 +55,7 @@ class SlackDouble(ReceiverDouble):
             return failed("channel_not_found")
         if body["ts"] not in self.messages:
             return failed("message_not_found")
-        self.messages[body["ts"]] |= {name: body[name] for name in ("text", "attachments")}
+        self.messages[body["ts"]] |= {name: body[name] for name in ("text", "attachments", "blocks") if name in body}
         return {"ok": True, "channel": body["channel"], "ts": body["ts"], "text": body["text"]}
 
 
@@ -71,11 +71,16 @@ def refusal(body, known):
     metadata = body.get("metadata", {"event_type": "", "event_payload": {}})
     if not (isinstance(metadata.get("event_type"), str) and isinstance(metadata.get("event_payload"), dict)):
         return "invalid_metadata_format"
-    blocks = [block for attachment in body.get("attachments", []) for block in attachment["blocks"]]
+    inner = [block for attachment in body.get("attachments", []) for block in attachment["blocks"]]
+    blocks = [*body.get("blocks", []), *inner]
+    if sum(len(block["text"]) for block in blocks if block["type"] == "markdown") > 12_000:
+        return "msg_blocks_too_long"
     return None if all(map(is_block, blocks)) and len(blocks) <= 50 else "invalid_blocks"
 
 
 def is_block(block):
+    if block["type"] == "markdown":
+        return isinstance(block["text"], str) and bool(block["text"]) and not block.keys() - {"type", "text"}
     if block["type"] == "section":
         fields = block.get("fields", [])
         texts = [*fields, *([block["text"]] if "text" in block else [])]
