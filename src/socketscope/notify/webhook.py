@@ -94,7 +94,7 @@ class Webhook:
 def body(notification: Notification) -> dict[str, Any]:
     """Return what is sent. Times are seconds since the epoch, numbers that are none are null."""
     document = notification.document
-    told = {
+    told: dict[str, Any] = {
         "schema": SCHEMA,
         "key": notification.key,
         "fingerprint": notification.fingerprint,

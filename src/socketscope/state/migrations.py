@@ -92,7 +92,7 @@ MIGRATIONS: Final = (
         """
         CREATE TABLE reports (
             date TEXT PRIMARY KEY,          -- the local day that it is about
-            status TEXT NOT NULL CHECK (status IN ('due', 'made', 'given up')),
+            status TEXT NOT NULL CHECK (status IN ('due', 'made', 'given_up')),
             due_at REAL NOT NULL,
             attempts INTEGER NOT NULL DEFAULT 0,
             next_at REAL NOT NULL,          -- when it is tried, while it is due
