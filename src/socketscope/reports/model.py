@@ -40,8 +40,9 @@ Method = Literal[
 
 Reason = Literal[
     "needs_events",  # this backend keeps no events, and metrics can't tell
-    "no_data",  # nothing of the period is kept, or nothing reported
-    "not_kept",  # the period begins before what is kept
+    "events_missing",  # fewer events came than metrics counted, and metrics can't tell
+    "no_data",  # nothing reported
+    "not_kept",  # of a time so long ago nothing is kept
     "user_keys_differ",  # hashes of users were made with different keys, so they can't be compared
     "no_users",  # connections did not say whose they are (`SOCKETSCOPE_USER_FROM`)
     "nothing_closed",  # no connection ended, so there is no duration
@@ -279,7 +280,9 @@ class Issue:
 
 HighlightKind = Literal[
     "no_data",  # nothing reported
-    "incomplete",  # value: share of the exports that arrived; reference: number of instances with gaps
+    "incomplete",  # share: of the exports that arrived; value: how many did not
+    "events_missing",  # value: connections that events tell of; reference: that metrics counted at the least
+    "known_since",  # since: what was before in the period is not known
     "no_connections",  # instances reported, and nobody connected
     "connections",  # value: total; reference: mean of the same weekdays, else the day before; change
     "busiest_hour",  # since, until; value: connections that began then
@@ -329,6 +332,7 @@ class Fleet:
 
     * `born` and `stopped` within the period; `vanished`: fell silent without having closed their connections.
     * `coverage`: of all their exports; None: this backend can't tell. `gaps`: the longest, at most `MOST_GAPS`.
+    * `known_since`: what was before is not kept, where that is later than the period's begin; no total is whole then.
     """
 
     instances: int
@@ -337,6 +341,7 @@ class Fleet:
     vanished: int
     coverage: Coverage | None
     gaps: Sequence[Gap] = ()
+    known_since: float | None = None
 
 
 MOST_GAPS: Final = 50
