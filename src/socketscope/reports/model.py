@@ -25,6 +25,7 @@ Method = Literal[
     "open_by_events",  # opened and not closed, of instances that report at the end of the period
     "unfinished_events",  # opened and never closed, of instances that fell silent within the period
     "distinct_hashes",  # different hashes of users, of connections with an event in the period
+    "distinct_names",  # different names of channels, of the same connections
     "event_sweep",  # opened and closed one by one in their order
     "counter_deltas",  # positive differences of each instance's counters, one born in the period from 0
     "counter_ratio",  # two of these, divided
@@ -34,6 +35,7 @@ Method = Literal[
     "gauge_range",  # the gauge at regular moments
     "histogram_quantiles",  # interpolated within buckets
     "durations",  # of closed connections, each one
+    "exports",  # the times at which instances exported, against their own interval
     "alert_history",  # transitions that the alerting noted
 ]
 """How a figure was computed."""
