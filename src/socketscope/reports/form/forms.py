@@ -5,7 +5,6 @@ from __future__ import annotations
 from socketscope.notify.document import Document
 from socketscope.reports.form import html, json, mail, markdown, text
 from socketscope.reports.form.compose import Edition, compose
-from socketscope.reports.form.view import View
 from socketscope.reports.form.words import Words
 from socketscope.reports.model import Report
 from socketscope.state.reports import Form
@@ -15,20 +14,15 @@ class Forms:
     """One edition of a report; each form is made when it is asked for, and blocks for as long as that takes."""
 
     def __init__(self, report: Report, edition: Edition) -> None:
-        self._report = report
+        self.report = report
         self._words = Words(edition.language, report.period.zone)
         self._view = compose(report, edition)
-
-    @property
-    def view(self) -> View:
-        """The report laid out."""
-        return self._view
 
     def form(self, form: Form) -> str:
         """Return one form, as it is written to a file."""
         if form == "html":
             return html.html(self._view, self._words)
-        return json.json(self._report) if form == "json" else markdown.markdown(self._view, self._words)
+        return json.json(self.report) if form == "json" else markdown.markdown(self._view, self._words)
 
     def kept(self) -> dict[Form, str]:
         """Return all forms that are kept."""
@@ -44,5 +38,5 @@ class Forms:
             markdown=markdown.markdown(self._view, self._words),
             page=page,
             images=images,
-            data=json.as_dict(self._report),
+            data=json.as_dict(self.report),
         )
