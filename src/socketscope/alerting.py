@@ -19,6 +19,7 @@ from socketscope.console.vitals import Vitals
 from socketscope.errors import SocketscopeError
 from socketscope.notify.base import Notifier
 from socketscope.notify.registry import build_all
+from socketscope.reporting import asking, described, refuse_receivers, reporting_over
 from socketscope.rules.model import Rule
 from socketscope.serving import authority, first_of, listen, serving
 from socketscope.state.state import State
@@ -59,7 +60,7 @@ class Alerting:
 
 @contextlib.asynccontextmanager
 async def alerting_over(
-    found: Alerting, settings: Settings, *, own: Metrics | None = None, link: str = ""
+    found: Alerting, settings: Settings, state: State, *, own: Metrics | None = None, link: str = ""
 ) -> AsyncIterator[Board]:
     """Run it inside the context, over the backend of the settings; `own` is the one of this process, `embedded`.
 
@@ -68,8 +69,6 @@ async def alerting_over(
     async with contextlib.AsyncExitStack() as running:
         options = settings.backend
         metrics = own if own and options.kind == "embedded" else await running.enter_async_context(chosen(options))
-        state = await asyncio.to_thread(State.open, found.state_file)
-        running.push_async_callback(asyncio.to_thread, state.close)
         vitals = Vitals(metrics, export_interval=settings.console.export_interval)
         board = await running.enter_async_context(
             alerting(
@@ -86,16 +85,28 @@ async def alerting_over(
         yield board
 
 
-class AlertsService:
-    """`serve --only alerts` as an async context: inside it rules are evaluated, and the routes about alerts answer.
+@contextlib.asynccontextmanager
+async def opened(file: Path | None) -> AsyncIterator[State]:
+    """Open the state inside the context, None for one in memory. Raises what `State.open` does."""
+    state = await asyncio.to_thread(State.open, file)
+    try:
+        yield state
+    finally:
+        await asyncio.to_thread(state.close)
 
-    Entering raises what that of `Service` does; nothing runs then.
+
+class AlertsService:
+    """`serve --only alerts` as an async context: all that tells people something, without a store and a page.
+
+    Inside it rules are evaluated, reports are made, and the routes about both answer. Entering raises what that of
+    `Service` does; nothing runs then.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.url = ""
         self.alerting = ""
+        self.reporting = ""
         self._running = contextlib.AsyncExitStack()
         self._ended: asyncio.Task[None] | None = None
 
@@ -121,12 +132,19 @@ class AlertsService:
         settings, console = self.settings, self.settings.console
         refuse_embedded(settings.backend)
         found = Alerting.of(settings)
+        refuse_receivers(settings)
         listener = self._running.enter_context(contextlib.closing(listen(console.host, console.port)))
         self.url = f"http://{authority(console.host, listener.getsockname()[1])}"
         link = settings.backend.url or "" if settings.backend.kind == "remote" else ""
-        board = await self._running.enter_async_context(alerting_over(found, settings, link=link))
-        self.alerting = found.described
-        app = create_alerts_app(board, console, ready_checks=[board.alive])
+        state = await self._running.enter_async_context(opened(found.state_file))
+        board = await self._running.enter_async_context(alerting_over(found, settings, state, link=link))
+        archive = await self._running.enter_async_context(
+            reporting_over(
+                settings, lambda: asking(settings.backend, settings.links), state, link=self.url, wake=board.wake
+            )
+        )
+        self.alerting, self.reporting = found.described, described(settings.reports)
+        app = create_alerts_app(board, console, archive=archive, ready_checks=[board.alive])
         self._ended = await self._running.enter_async_context(serving(app, listener))
 
 

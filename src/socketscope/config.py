@@ -28,6 +28,7 @@ from socketscope.notify.configured import with_secrets
 from socketscope.notify.registry import Notifiers
 from socketscope.notify.secrets import HIDDEN
 from socketscope.query.kept import HOURS
+from socketscope.reports.options import ReportOptions
 from socketscope.state.options import StateOptions
 from socketscope.store.retention import DAY_NS, Retention
 
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
     links: LinkOptions = LinkOptions()
     backend: BackendOptions = BackendOptions()
     alerts: AlertOptions = AlertOptions()
+    reports: ReportOptions = ReportOptions()
     state: StateOptions = StateOptions()
     notifiers: Notifiers = Field(default_factory=dict)
 

@@ -1,5 +1,4 @@
 import pytest
-import trustme
 
 from alertmanager_process import AlertmanagerProcess, required_alertmanager
 from socketscope.notify.base import Notification
@@ -74,19 +73,6 @@ def report(**changed):
             **changed,
         }
     )
-
-
-@pytest.fixture(scope="session")
-def authority():
-    """A certificate authority that nobody trusts but who is given its file."""
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(authority, tmp_path):
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,7 @@ COMMANDS: Final = {
     "serve": Entry("server"),
     "demo": Entry("server"),
     "trace": Entry("server"),
+    "report": Entry("server"),
     "rules": Entry("server"),
     "notify": Entry("server"),
 }

@@ -7,12 +7,12 @@ docs/report.schema.json.
 from __future__ import annotations
 
 import json as standard
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from socketscope.reports.model import Period, Report
+from socketscope.reports.model import Compared, Period, Report, Summary
 
 NAME: Final = "socketscope.report.v1"
 """Name and version of the shape: keys may be added to it, a change of one gives a new version."""
@@ -20,6 +20,7 @@ _MOMENTS: Final = frozenset({"since", "until", "generated_at", "fired_at", "ende
 _CHARTS: Final = ("connections_per_hour",)
 """Figures of a report that are drawn; in JSON they are in `charts`."""
 _REPORT: Final = TypeAdapter(Report)
+_SUMMARY: Final = TypeAdapter(Summary)
 _DATE_TIME: Final = {"type": "string", "format": "date-time"}
 
 
@@ -38,6 +39,24 @@ def as_dict(report: Report) -> dict[str, Any]:
 def json(report: Report) -> str:
     """Return a report as JSON."""
     return standard.dumps(as_dict(report), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def compared(text: str) -> Compared | None:
+    """Read from JSON what others are compared with; None where it is of a shape that is not known here."""
+    try:
+        found = standard.loads(text)
+        of = found["period"]
+        return Compared(
+            period=Period(
+                since=datetime.fromisoformat(of["start"]).timestamp(),
+                until=datetime.fromisoformat(of["end"]).timestamp(),
+                zone=of["zone"],
+                day=date.fromisoformat(of["day"]) if of["day"] else None,
+            ),
+            summary=_SUMMARY.validate_python(found["summary"]),
+        )
+    except (ValueError, KeyError, TypeError):  # pydantic's is a ValueError
+        return None
 
 
 def schema() -> dict[str, Any]:
