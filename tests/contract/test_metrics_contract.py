@@ -111,7 +111,7 @@ async def test_the_window_contains_its_end_and_not_its_begin(take, ask, name):
 
 
 async def test_a_fall_is_a_reset_and_counts_from_zero(take, ask, ask_range, name):
-    take(number(10, 5), number(20, 2), number(30, 3))
+    take(number(10, 5), number(20, 2, start=15), number(30, 3, start=15))
     assert await ask(Query(name, "increase", 500), 30) == 5 + 2 + 1
     assert await ask(Query(name, "increase", 10), 20) == 2
     assert await ask(Query(name, "rate", 10), 20) == pytest.approx(0.2)
