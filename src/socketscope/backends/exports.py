@@ -15,6 +15,8 @@ LOOKBACK: Final = 300.0
 """Seconds for which a report stands at the most, and how far is looked around a period for what belongs to it."""
 SDK_INTERVAL: Final = 60.0
 """The OpenTelemetry SDK's default export interval, assumed where none can be observed."""
+ENOUGH: Final = 4
+"""Exports of an instance that tell how often it does; of fewer the longest time between two is taken."""
 MOST_GAPS: Final = 50
 """Gaps of an instance that are told one by one, the longest ones."""
 
@@ -113,12 +115,19 @@ def observed(times: Sequence[float]) -> tuple[float | None, list[ExportGap]]:
 def account(found: Iterable[Reports], *, since: float, until: float) -> list[InstanceExports]:
     """Say of each instance what is missing, at both ends of its life and of the period too."""
     found = list(found)
-    intervals = [reports.interval for reports in found if reports.interval]
+    intervals = [reports.interval for reports in found if reports.interval and reports.seen >= ENOUGH]
     usual = median(intervals) if intervals else SDK_INTERVAL
-    return [_account(reports, reports.interval or usual, since, until) for reports in found]
+    return [_account(reports, usual, since, until) for reports in found]
 
 
-def _account(reports: Reports, interval: float, since: float, until: float) -> InstanceExports:
+def _account(reports: Reports, usual: float, since: float, until: float) -> InstanceExports:
+    interval, gaps, missing = reports.interval or usual, list(reports.gaps), reports.missing
+    if reports.seen < ENOUGH:  # the last export of a process that stops comes early; its first one in its time
+        born = reports.first - (reports.started_at or since)
+        interval = max(reports.interval or 0.0, born if born < reports.first - since else 0.0) or usual
+        found = (missing_between(gap.before - gap.after, interval) for gap in gaps)
+        gaps = [ExportGap(gap.after, gap.before, count) for gap, count in zip(gaps, found, strict=True) if count]
+        missing = sum(gap.missing for gap in gaps)
     if reports.before or (reports.started_at is not None and reports.started_at <= since):
         began = since
     elif reports.started_at is None:  # as if it had reported in its time from the start on
@@ -131,8 +140,6 @@ def _account(reports: Reports, interval: float, since: float, until: float) -> I
         # One that was stopped told of no open connections at its end, and is not expected any more.
         and (open_at_last > 0 or not missing_between(until - last, interval))
     )
-    gaps = list(reports.gaps)
-    missing = reports.missing
     ends = [(began, reports.first)]
     if goes_on:
         ends.append((last, until))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from socketscope import semconv
@@ -36,17 +36,17 @@ Line = Sequence[tuple[float, float | None]]
 class Counts:
     """What counters counted, by the values of their attributes (empty: a series lacks it)."""
 
-    messages: dict[str, int]
+    messages: Mapping[str, int] = field(default_factory=dict)
     """By direction."""
-    io: dict[str, int]
+    io: Mapping[str, int] = field(default_factory=dict)
     """By direction, payload bytes."""
-    errors: dict[str, int]
+    errors: Mapping[str, int] = field(default_factory=dict)
     """By `error.type`."""
-    handshakes: dict[tuple[str, str], int]
+    handshakes: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """By outcome and HTTP status."""
-    closed: dict[tuple[str, str, str], int]
+    closed: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     """By close code, initiator and `error.type`."""
-    accepted_surely: int
+    accepted_surely: int = 0
     """Handshakes that were accepted within the period, at the least: without those that one just before it could be."""
 
 
@@ -62,14 +62,14 @@ class Details:
     received: Sequence[float | None]
     closed: Sequence[float | None]
     lost: Sequence[float | None]
-    channels: dict[tuple[str, str], int]
+    channels: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Messages by channel and direction."""
-    routes: dict[str, int]
+    routes: Mapping[str, int] = field(default_factory=dict)
     """Messages that were handled, by route; `quantiles` are p50, p95, p99 in seconds."""
-    quantiles: dict[str, tuple[float, float, float]]
-    connections: Line
-    message_rate: Line
-    cpu: Line
+    quantiles: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    connections: Line = ()
+    message_rate: Line = ()
+    cpu: Line = ()
     """0..1, of the busiest host."""
 
 
@@ -83,12 +83,12 @@ class Answers:
     period: Period
     until: float
     exports: Exports | None
-    reported: bool
     ledger: ConnectionLedger | None
-    counts: Counts
-    peak: float | None
-    open_at_end: float | None
-    durations: tuple[float | None, float | None]
+    reported: bool = False
+    counts: Counts = field(default_factory=Counts)
+    peak: float | None = None
+    open_at_end: float | None = None
+    durations: tuple[float | None, float | None] = (None, None)
     """Median and p95 of the closed connections, from buckets."""
     details: Details | None = None
 
@@ -99,19 +99,19 @@ async def ask(
     """Ask everything about `period`. Raises `BackendError` when the backend can't be asked."""
     until = min(period.until, now)
     exports = await metrics.exports(since=period.since, until=until)
+    ledger = None
+    if connections is not None and not _is_forgotten(exports, until):
+        ledger = await connections.ledger(since=period.since, until=until, step=HOUR, top=top)
     interval = max((instance.interval for instance in exports.instances), default=None) if exports else None
     look = _Look(metrics, period.since, until, interval)
-    ledger = (
-        await connections.ledger(since=period.since, until=until, step=HOUR, top=top)
-        if connections is not None
-        else None
-    )
+    if exports is not None and not exports.instances:  # nobody reported: there is nothing to ask for
+        return Answers(period=period, until=until, exports=exports, ledger=ledger, details=_no_details(look))
     peak = await metrics.peak(semconv.ACTIVE_CONNECTIONS.name, period.since, until)
     return Answers(
         period=period,
         until=until,
         exports=exports,
-        reported=peak is not None if exports is None else bool(exports.instances),
+        reported=peak is not None if exports is None else True,
         ledger=ledger,
         counts=await _count(look),
         peak=peak,
@@ -119,6 +119,10 @@ async def ask(
         durations=await _durations(look),
         details=await _details(look) if detailed else None,
     )
+
+
+def _is_forgotten(exports: Exports | None, until: float) -> bool:
+    return exports is not None and exports.known_since is not None and exports.known_since >= until
 
 
 class _Look:
@@ -155,11 +159,13 @@ class _Look:
 
     async def counted_surely(self, metric: semconv.Metric, where: Where) -> int:
         """Ask what was counted within the period and not just before it, whenever exports came, at the least."""
-        # What an export tells of happened after the export before it.
-        window = self.until - self.since - 2 * (self.interval or LOOKBACK)
+        # What an export tells of happened after the export before it; one at the very end may tell of what is not in
+        # the period any more.
+        end = self.until - 0.001
+        window = end - self.since - 2 * (self.interval or LOOKBACK)
         if window <= 0:
             return 0
-        samples = await self._instant(Query(metric.name, over_time="increase", window=window, where=where or {}))
+        samples = await self._instant(Query(metric.name, over_time="increase", window=window, where=where), at=end)
         return round(sum(sample.value for sample in samples))
 
     async def newest(self, metric: semconv.Metric) -> float | None:
@@ -186,9 +192,9 @@ class _Look:
         steps = int((self.until - self.since) // GRID)
         return await self._range(query, GRID, steps) if steps else ()
 
-    async def _instant(self, query: Query) -> Sequence[Sample]:
+    async def _instant(self, query: Query, *, at: float | None = None) -> Sequence[Sample]:
         async with self._free:
-            return await self._metrics.instant(query, at=self.until)
+            return await self._metrics.instant(query, at=self.until if at is None else at)
 
     async def _range(self, query: Query, step: float, steps: int) -> Sequence[Series]:
         async with self._free:
@@ -258,6 +264,19 @@ async def _details(look: _Look) -> Details:
         connections=connections[0].points if connections else (),
         message_rate=rate[0].points if rate else (),
         cpu=_busiest(cpu),
+    )
+
+
+def _no_details(look: _Look) -> Details:
+    nothing: list[float | None] = [None] * len(look.hours)
+    return Details(
+        hours=look.hours,
+        accepted=nothing,
+        refused=nothing,
+        errors=nothing,
+        received=nothing,
+        closed=nothing,
+        lost=nothing,
     )
 
 

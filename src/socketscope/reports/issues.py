@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -146,9 +146,9 @@ def _vanished(answers: Answers, trust: Trust) -> Iterator[Issue]:
             )
 
 
-def most_frequent(counted: dict[str, int]) -> str:
+def most_frequent(counted: Mapping[str, int]) -> str:
     """Give what was counted most; nothing where nothing was."""
-    return max(sorted(counted), key=counted.__getitem__, default="")
+    return max(sorted(counted), key=lambda name: counted[name], default="")
 
 
 def _hours(
