@@ -14,7 +14,9 @@ from socketscope.reports.form.words import Words
 LARGEST: Final = 100_000
 """Bytes of a page below which mail programs show all of it (Gmail clips at 102 kB)."""
 _WIDTH: Final = 638
-_HEIGHT: Final = 210
+"""Pixels of a picture on a page."""
+_DRAWN: Final = (520.0, 185.0)
+"""Width and height for which it is drawn: its text can be read on a telephone too, where it is half as wide."""
 _MOST_ROWS: Final = 12
 _CID: Final = "report.socketscope"
 """Right side of the pictures' Content-IDs, which look like addresses (RFC 2045, 7)."""
@@ -33,7 +35,7 @@ def mail(view: View, words: Words) -> tuple[str, list[Image]]:
     tables = [cut(table, _MOST_ROWS, words) for table in [view.issues, *_in_mail(view)]]
     page = fill.fill("mail.html", view=view, pictures=pictures, tables=tables)
     images = [
-        Image(name=sent.name, content=charts.png(sent.of.chart, words, width=_WIDTH, height=_HEIGHT))
+        Image(name=sent.name, content=charts.png(sent.of.chart, words, width=_DRAWN[0], height=_DRAWN[1]))
         for sent in pictures
     ]
     return page, images
