@@ -93,11 +93,12 @@ def test_markdown_goes_to_the_terminal_in_the_language_and_zone_that_are_asked_f
 
 
 def test_a_file_is_of_the_form_that_its_name_says(store, tmp_path):
-    page = tmp_path / "day.html"
-    ran = report(*recent(store), "--output", page, cwd=tmp_path)
+    files = [tmp_path / f"day.{ending}" for ending in ("html", "json", "txt")]
+    ran = report(*recent(store), *(f"--output={file}" for file in files), cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (0, "")
-    assert f"wrote {page}" in ran.stderr
-    assert page.read_text().startswith("<!doctype html>")
+    begins = [file.read_text()[:15] for file in files]
+    assert begins == ["<!doctype html>", '{\n  "schema": "s', "# WebSocket rep"]
+    assert all(f"wrote {file}" in ran.stderr for file in files)
 
 
 def test_a_running_console_is_asked_by_default(tmp_path):

@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -84,7 +84,12 @@ def report(
     form: Annotated[
         Form | None, typer.Option("--format", help="What to write.", show_default="by the name of --output, else md")
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="File to write to.", show_default="the standard output")] = None,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Write to this file; may be given several times.", show_default="the standard output"
+        ),
+    ] = None,
     send: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Send it to a notifier; may be given several times.")
     ] = None,
@@ -103,7 +108,8 @@ def report(
     from socketscope.config import load
     from socketscope.notify.registry import build, refuse_reports_to
 
-    _writable(output)
+    for file in output or ():
+        _require_writable(file)
     settings = load(config, {"store": {"data": data, "memory": False}} if data else None)
     kind: Kind | None = backend.value if backend else "embedded" if data else None
     place = asked.backend(settings, kind, url, token)
@@ -113,15 +119,18 @@ def report(
     notifiers = [build(name, settings.notifiers[name]) for name in names]
     of = _period(date, since, until, options.zone)
     settings = settings.model_copy(update={"backend": place, "reports": options})
-    written = form.value if form else _by_name(output) if output else "md" if not names else None
-    if not asyncio.run(_run(of, settings, written, output, notifiers)):
+    wanted: Kept | None = form.value if form else None
+    files: dict[Path | None, Kept] = {file: wanted or _by_name(file) for file in output or ()}
+    if not files and (wanted or not names):
+        files[None] = wanted or "md"
+    if not asyncio.run(_run(of, settings, files, notifiers)):
         raise typer.Exit(NOT_DELIVERED)
 
 
 async def _run(
-    of: Period, settings: Settings, written: Kept | None, output: Path | None, notifiers: Sequence[Notifier]
+    of: Period, settings: Settings, files: Mapping[Path | None, Kept], notifiers: Sequence[Notifier]
 ) -> bool:
-    """Make it, write it, send it; whether every receiver took it."""
+    """Make it, write it (None: to the standard output), send it; whether every receiver took it."""
     from socketscope.cli.notify import tell
     from socketscope.reports.daily import notification
     from socketscope.reports.form.compose import Edition
@@ -129,10 +138,12 @@ async def _run(
 
     with _progress() as progress:
         forms = Forms(await _make(of, settings, progress), Edition(language=settings.reports.language))
-        text = forms.form(written) if written else None
-        letter = notification(forms, link="")
-    if text is not None:
-        _write(text, output)
+        texts = {file: forms.form(form) for file, form in files.items()}
+        letter = notification(forms, link="") if notifiers else None
+    for file, text in texts.items():
+        _write(text, file)
+    if letter is None:
+        return True
     # Asked for by hand, it is not the one that the service sends: mail programs would show one of them.
     letter = replace(letter, key=f"{letter.key}:{forms.report.generated_at:.3f}")
     receipts = [(notifier.name, await notifier.send(letter)) for notifier in notifiers]
@@ -239,20 +250,20 @@ def _reports(settings: Settings, zone: str | None, language: Language | None) ->
     return settings.reports.model_copy(update=changed)
 
 
-def _writable(output: Path | None) -> None:
+def _require_writable(file: Path) -> None:
     # Before it is made, which may take long.
     from socketscope.errors import ConfigurationError
 
-    if output is not None and (output.is_dir() or not os.access(output.absolute().parent, os.W_OK)):
-        raise ConfigurationError("--output", str(output), "a file in a folder that exists and can be written")
+    if file.is_dir() or not os.access(file.absolute().parent, os.W_OK):
+        raise ConfigurationError("--output", str(file), "a file in a folder that exists and can be written")
 
 
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
+def _write(text: str, file: Path | None) -> None:
+    if file is None:
         typer.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
-        typer.echo(f"wrote {output}", err=True)
+        file.write_text(text, encoding="utf-8")
+        typer.echo(f"wrote {file}", err=True)
 
 
 @contextlib.contextmanager

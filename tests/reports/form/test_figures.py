@@ -31,7 +31,7 @@ from socketscope.reports.model import (
 from socketscope.rules.model import Severity
 
 WORDS = Words("en", "Europe/Madrid")
-LEAST = "\N{GREATER-THAN OR EQUAL TO}\N{NO-BREAK SPACE}"
+LEAST = "\N{GREATER-THAN OR EQUAL TO}"
 
 
 def written(figure):

@@ -235,7 +235,7 @@ class Tables:
     def _count(self, value: float | None, of: Figure[Any], *, unknown: str = "\N{EN DASH}") -> Cell:
         if value is None:
             return Cell(text=unknown, number=True, tone="quiet")
-        least = "\N{GREATER-THAN OR EQUAL TO}\N{NO-BREAK SPACE}" if of.certainty == "at_least" else ""
+        least = "\N{GREATER-THAN OR EQUAL TO}" if of.certainty == "at_least" else ""
         return Cell(text=least + self._words.number(value), number=True)
 
     def _of(self, count: int, total: int, of: Figure[Any]) -> list[Cell]:
