@@ -156,7 +156,17 @@ def test_a_stretch_within_the_day_has_times_alone_and_any_other_has_days():
     assert EN.stretch(at(22), period.until, period) == "22:00\N{EN DASH}24:00"
     assert EN.stretch(at(22), None, period) == "since 22:00"
     assert EN.stretch(at(22, day=date(2026, 11, 22)), at(1), period) == "Sun 22 Nov 22:00\N{EN DASH}Mon 23 Nov 01:00"
-    assert EN.stretch(at(14), at(15), replace(period, day=None)) == "Mon 23 Nov 14:00\N{EN DASH}Mon 23 Nov 15:00"
+
+
+def test_a_period_that_is_no_day_has_days_where_it_is_of_several():
+    period = period_of()
+    hours = replace(period, day=None, since=at(13), until=at(16, 30))
+    assert EN.stretch(at(14), at(15), hours) == "14:00\N{EN DASH}15:00"
+    assert EN.period(hours) == "23 Nov 2026, 13:00\N{EN DASH}16:30 UTC+1"
+    days = replace(hours, until=at(2, day=date(2026, 11, 24)))
+    assert EN.stretch(at(14), at(15), days) == "Mon 23 Nov 14:00\N{EN DASH}Mon 23 Nov 15:00"
+    assert EN.period(days) == "23 Nov 2026, 13:00 UTC+1 \N{EN DASH} 24 Nov 2026, 02:00 UTC+1"
+    assert ES.period(period) == "lunes, 23 de noviembre de 2026"
 
 
 def test_other_zones_have_their_offsets():

@@ -38,7 +38,7 @@ def compose(report: Report, edition: Edition) -> View:
     words = Words(edition.language, report.period.zone)
     figures = Figures(words)
     _ = words.gettext
-    title = when(report.period, words)
+    title = words.period(report.period)
     # What is said first takes the first numbers of footnotes.
     cards = summary.cards(report, words, figures)
     pictures = list(_pictures(report, words, figures))
@@ -68,13 +68,6 @@ def compose(report: Report, edition: Edition) -> View:
         ],
         link=(_("In the console"), edition.link) if edition.link else None,
     )
-
-
-def when(period: Period, words: Words) -> str:
-    """Write which time a report is about."""
-    if period.day:
-        return words.day(period.day)
-    return f"{words.moment(period.since)} \N{EN DASH} {words.moment(period.until)}"
 
 
 def _subject(report: Report, words: Words, figures: Figures, title: str, *, late: bool) -> str:
@@ -107,7 +100,8 @@ def _badges(report: Report, words: Words, figures: Figures, edition: Edition) ->
 def _facts(report: Report, words: Words) -> Iterator[str]:
     _ = words.gettext
     period = report.period
-    yield f"{words.moment(period.since)} \N{EN DASH} {words.moment(period.until)}"
+    if period.day:
+        yield f"{words.moment(period.since)} \N{EN DASH} {words.moment(period.until)}"
     if period.day and period.hours != 24:
         hours = words.number(period.hours)
         yield _("{zone}, a day of {hours} hours: clocks were changed").format(zone=period.zone, hours=hours)

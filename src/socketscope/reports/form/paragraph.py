@@ -89,10 +89,11 @@ class _Speaker:
         return text.format(said=said, share=share, like=like, reference=self._words.number(highlight.reference))
 
     def _busiest_hour(self, highlight: Highlight) -> str:
-        if highlight.since is None or highlight.value is None:
+        period = self._report.period
+        if highlight.since is None or highlight.value is None or period.hours <= 1:
             return ""
         return self._words.gettext("Most of them began at {stretch}: {number}.").format(
-            stretch=self._words.stretch(highlight.since, highlight.until, self._report.period),
+            stretch=self._words.stretch(highlight.since, highlight.until, period),
             number=self._words.number(highlight.value),
         )
 

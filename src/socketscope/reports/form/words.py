@@ -129,24 +129,40 @@ class Words:
         day = format_date(local.date(), "d MMM y", locale=self._locale)
         return f"{day}, {_time(local)} {_offset(local)}"
 
+    def period(self, period: Period) -> str:
+        """Write which time a report is about."""
+        if period.day:
+            return self.day(period.day)
+        day = self._only_day(period)
+        if day is None:
+            return f"{self.moment(period.since)} \N{EN DASH} {self.moment(period.until)}"
+        text = format_date(day, "d MMM y", locale=self._locale)
+        return f"{text}, {_time(period.start)}\N{EN DASH}{_time(period.end)} {_offset(period.end)}"
+
     def stretch(self, since: float, until: float | None, period: Period) -> str:
-        """Write from when to when something was; with days where these are several, or not that of the period."""
-        begin, end = (None if at is None else datetime.fromtimestamp(at, self._zone).date() for at in (since, until))
+        """Write from when to when something was; without days where all of it is in the only day of the period."""
+        day = self._only_day(period)
+        within = until is None or until <= period.until or self._date(until) == day
+        write = self.clock if within and day is not None and self._date(since) == day else self._day_and_clock
+        if until is None:
+            return self.gettext("since {start}").format(start=write(since))
         # The midnight at which a day ends belongs to it.
-        last = end if until is None or until > period.until else period.day or end
-        if period.day and begin == period.day and last in (None, period.day):
-            first = self.clock(since)
-            final = None if until is None else "24:00" if until == period.until else self.clock(until)
-        else:
-            first, final = self._day_and_clock(since), None if until is None else self._day_and_clock(until)
-        return self.gettext("since {start}").format(start=first) if final is None else f"{first}\N{EN DASH}{final}"
+        end = "24:00" if write == self.clock and period.day and until == period.until else write(until)
+        return f"{write(since)}\N{EN DASH}{end}"
 
     def quoted(self, name: str) -> str:
         """Write somebody else's name into a sentence, so that nobody takes it for our words."""
         return self.gettext("“{name}”").format(name=shown(name))
 
+    def _only_day(self, period: Period) -> date | None:
+        """Return the local day that all of a period is in, if it is one."""
+        return period.day or (self._date(period.since) if self._date(period.since) == period.end.date() else None)
+
+    def _date(self, moment: float) -> date:
+        return datetime.fromtimestamp(moment, self._zone).date()
+
     def _day_and_clock(self, moment: float) -> str:
-        return f"{self.short_day(datetime.fromtimestamp(moment, self._zone).date())} {self.clock(moment)}"
+        return f"{self.short_day(self._date(moment))} {self.clock(moment)}"
 
 
 def _digits(value: float, digits: int = 3) -> float:
