@@ -96,8 +96,8 @@ def test_a_file_is_of_the_form_that_its_name_says(store, tmp_path):
     files = [tmp_path / f"day.{ending}" for ending in ("html", "json", "txt")]
     ran = report(*recent(store), *(f"--output={file}" for file in files), cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (0, "")
-    begins = [file.read_text()[:15] for file in files]
-    assert begins == ["<!doctype html>", '{\n  "schema": "s', "# WebSocket rep"]
+    begins = [file.read_text()[:14] for file in files]
+    assert begins == ["<!doctype html", '{\n  "schema": ', "# WebSocket re"]
     assert all(f"wrote {file}" in ran.stderr for file in files)
 
 
