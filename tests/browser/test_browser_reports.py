@@ -2,16 +2,20 @@
 
 import asyncio
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 
 from notify.smtp_server import PASSWORD, USER, Box, mailer, serving
-from reports.samples import good, hostile, of_nothing, with_a_gap
+from reports.samples import MONDAY, good, hostile, of_nothing, with_a_gap
+from service_process import ServiceProcess
 from socketscope.reports.daily import notification as letter
 from socketscope.reports.form.compose import Edition
 from socketscope.reports.form.forms import Forms
+from socketscope.state.state import State
 
 AXE = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 SHOTS = Path(__file__).parents[2] / ".artifacts" / "screenshots"
@@ -104,6 +108,27 @@ def test_it_is_in_spanish_where_that_is_asked_for(show):
     assert "al menos 18.432" in text
     assert page.evaluate("document.documentElement.lang") == "es"
     keep(page, "gap-spanish-375")
+
+
+def test_the_console_shows_it_as_the_file_does_and_its_sandbox_cuts_nothing_off(browser, tmp_path):
+    state = State.open(tmp_path / "state.sqlite")
+    state.reports.expect(MONDAY, due_at=0)
+    state.reports.made(MONDAY, Forms(good(), Edition(link=LINK)).kept(), now=time.time())
+    state.close()
+    config = tmp_path / "socketscope.yaml"
+    settings = {"state": {"file": str(tmp_path / "state.sqlite")}, "reports": {"enabled": False}}
+    config.write_text(yaml.safe_dump(settings))
+    with ServiceProcess("--memory", "--config", config) as service:
+        context = browser.new_context(color_scheme="dark", viewport={"width": DESK, "height": 900})
+        page = context.new_page()
+        complaints = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(f"{service.url}/reports/{MONDAY}.html")
+        assert complaints == []
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 21, 27)"
+        assert page.locator(".card .value").first.inner_text() == "18,432"
+        assert page.locator("figure svg").first.bounding_box()["width"] > DESK * 0.6
+        context.close()
 
 
 def received(report, authority, ca_file, **edition):

@@ -46,10 +46,9 @@ class Reports(BaseModel):
 
 
 def _archive(connection: HTTPConnection) -> Archive:
-    archive = connection.app.state.archive
+    archive: Archive | None = connection.app.state.archive
     if archive is None:
         raise HTTPException(503, "Reports are not made by this console.")
-    assert isinstance(archive, Archive)  # noqa: S101 - create_app sets it
     return archive
 
 

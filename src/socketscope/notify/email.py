@@ -150,8 +150,7 @@ def compose(notification: Notification, *, sender: str, to: list[str]) -> EmailM
 
 def _add_images(mail: EmailMessage, document: Document) -> None:
     """Put the pictures beside the page that shows them (multipart/related): programs that show no others show these."""
-    page = mail.get_body(("html",))
-    assert isinstance(page, EmailMessage)  # noqa: S101 - it was just added
+    *_, page = mail.iter_parts()
     for image in document.images:
         page.add_related(image.content, "image", "png", cid=f"<{image.name}>", disposition="inline")
 

@@ -6,7 +6,7 @@ The catalogue is compiled when it is read, so that what a translator edits is wh
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -175,10 +175,8 @@ def _time(local: datetime) -> str:
 
 
 def _offset(local: datetime) -> str:
-    offset = local.utcoffset()
-    assert offset is not None  # noqa: S101 - it has a zone
-    minutes = round(offset.total_seconds() / 60)
-    if local.tzinfo is UTC or not minutes:
+    minutes = round((local.utcoffset() or timedelta()).total_seconds() / 60)
+    if not minutes:
         return "UTC"
     hours, rest = divmod(abs(minutes), 60)
     return f"UTC{'+' if minutes > 0 else '-'}{hours}{f':{rest:02}' if rest else ''}"
