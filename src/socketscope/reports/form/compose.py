@@ -116,9 +116,11 @@ def _facts(report: Report, words: Words) -> Iterator[str]:
     ) + _lives(fleet, words)
     if fleet.coverage is None:
         yield _("Coverage: not available, this backend can't tell whether samples are missing")
+    elif not fleet.coverage.expected:
+        yield _("Coverage: not available, no sample was expected")
     else:
         yield _("Coverage: {share} ({seen} of {expected} samples)").format(
-            share=words.seen(fleet.coverage) if fleet.coverage.expected else _("nothing was expected"),
+            share=words.seen(fleet.coverage),
             seen=words.number(fleet.coverage.seen),
             expected=words.number(fleet.coverage.expected),
         )
