@@ -55,10 +55,10 @@ def ledger(workload, begin, end):
         "closes": Counter((one.code, one.initiator) for one in closed),
         "channels": Counter(channel for one in within for channel in one.channels),
         "handshakes": _by(told, semconv.HANDSHAKES, semconv.HANDSHAKE_OUTCOME.name, semconv.HTTP_STATUS.name),
-        "accepted by counters": counted(semconv.HANDSHAKES, websocket__handshake__outcome="accepted"),
-        "closed by counters": counted(semconv.CLOSED_CONNECTIONS),
-        "lost by counters": counted(semconv.CLOSED_CONNECTIONS, websocket__close__initiator="network"),
-        "failed by counters": sum(
+        "total_connections by counters": counted(semconv.HANDSHAKES, websocket__handshake__outcome="accepted"),
+        "closed_connections by counters": counted(semconv.CLOSED_CONNECTIONS),
+        "lost_connections by counters": counted(semconv.CLOSED_CONNECTIONS, websocket__close__initiator="network"),
+        "failed_connections by counters": sum(
             amount
             for _, name, amount, of in told
             if name is semconv.CLOSED_CONNECTIONS and semconv.ERROR_TYPE.name in of

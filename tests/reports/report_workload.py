@@ -4,9 +4,10 @@ All times are whole milliseconds since the begin of the period that is reported;
 back in its life, and everything that it sends has the time of that clock.
 """
 
+import math
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -36,6 +37,15 @@ ROUTE = "/ws/{room}"
 SCOPE = InstrumentationScope(name=semconv.SCOPE, version="1")
 
 
+class Times(tuple):
+    """Many of them, told in short."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return f"{len(self)} from {self[0]} to {self[-1]}" if self else "none"
+
+
 @dataclass(frozen=True)
 class Life:
     """One run of a process. `exports` are times of its exports, the last one at its end, which is None while it runs.
@@ -47,7 +57,7 @@ class Life:
     start: int
     end: int | None
     killed: bool
-    exports: tuple[int, ...] = field(repr=False)
+    exports: Times
     stepped_at: int = 0
     step: int = 0
 
@@ -112,93 +122,160 @@ class Workload:
 # how one is made ----------------------------------------------------------------------------------------------------
 
 _ENDS = ((1000, "client"), (1001, "client"), (1000, "server"), (1005, "network"), (1006, "network"))
-_moments = st.one_of(
-    st.tuples(st.just("anywhere"), st.integers(0, 10**6)),
-    st.tuples(st.sampled_from(["begin", "end"]), st.integers(-2 * MINUTE, 2 * MINUTE)),
-    st.tuples(st.sampled_from(["begin", "end"]), st.sampled_from([-1, 0, 1])),
-)
-_durations = st.one_of(
-    st.integers(1, MINUTE), st.integers(1, HOUR), st.integers(HOUR, 20 * HOUR), st.sampled_from([SEGMENT, HOUR])
-)
-_messages = st.lists(
-    st.tuples(st.integers(0, 1000), st.sampled_from(["receive", "transmit"]), st.integers(0, 5000)), max_size=4
-)
-_DRAWN = ("end", "error", "user", "channels", "messages")
-_connections = st.lists(
-    st.tuples(
-        st.integers(0, 2),  # replica
-        _moments,
-        _durations,
-        st.sampled_from(_ENDS),
-        st.sampled_from(["", "", "", "ValueError", "app.Broken"]),
-        st.sampled_from([None, "anna", "berta", "carla", "dora"]),
-        st.sets(st.sampled_from(["lobby", "news", "späti 🙂"]), max_size=2),
-        _messages,
-    ),
-    max_size=24,
-)
-_refusals = st.lists(
-    st.tuples(st.integers(0, 2), _moments, st.sampled_from([("denied", 403), ("failed", 500), ("abandoned", 0)])),
-    max_size=4,
-)
-_lives = (
-    st.lists(  # of one replica: where each ends, whether by a kill, how long nothing runs then, a new name after it
-        st.tuples(_moments, st.booleans(), st.integers(1, 25 * MINUTE), st.booleans()), max_size=3
-    )
-)
-_steps = st.tuples(st.booleans(), _moments, st.one_of(st.integers(-30 * MINUTE, -1), st.integers(1, 30 * MINUTE)))
+_SIZES = [0, 1, 2, 3, 6, *[12] * 3, *[24] * 4]
+"""How many connections; a failure is told with the fewest that fail."""
 
 
 @st.composite
-def workloads(draw, length, *, interval=None, back=True):
+def workloads(draw, length, *, back=True):
     """Draw one for a period of `length`; without `back` no clock is put back."""
-    interval = interval or (5 * MINUTE if length > 4 * HOUR else draw(st.sampled_from([30 * SECOND, MINUTE])))
+    rng = draw(st.randoms(use_true_random=True))
+    interval = 5 * MINUTE if length > 4 * HOUR else rng.choice([30 * SECOND, MINUTE])
+    replicas = draw(st.sampled_from([1, 2, 3]))
     aligned = draw(st.booleans())
-    two_keys = draw(st.integers(0, 9)) == 0
-    replicas = []
-    for number in range(draw(st.integers(1, 3))):
-        phase = 0 if aligned else draw(st.integers(0, interval - 1))
-        drawn = draw(_lives), draw(_steps)
-        replicas.append(_replica(number, *drawn, length=length, interval=interval, phase=phase, back=back))
-    connections = []
-    for index, (replica, moment, duration, *rest) in enumerate(draw(_connections)):
-        life = _running(replicas[replica % len(replicas)], _time(moment, length))
-        if life:
-            key = f"key-{replica % 2 if two_keys else 0}"
-            drawn = dict(zip(_DRAWN, rest, strict=True))
-            connections.append(_connection(index, life, _time(moment, length), duration, key=key, **drawn))
-    refusals = []
-    for replica, moment, (outcome, status) in draw(_refusals):
-        life = _running(replicas[replica % len(replicas)], _time(moment, length))
-        if life:
-            refusals.append(Refusal(life, _time(moment, length), outcome, status))
-    lives = tuple(life for of_replica in replicas for life in of_replica)
-    return Workload(length, interval, aligned, lives, tuple(connections), tuple(refusals))
+    made = _Making(rng, length, interval)
+    lives = [made.replica(number, aligned=aligned, back=back) for number in range(replicas)]
+    connections = [made.connection(index, lives) for index in range(draw(st.sampled_from(_SIZES)))]
+    refusals = [made.refusal(lives) for _ in range(rng.randint(0, 4))]
+    return Workload(
+        length,
+        interval,
+        aligned,
+        tuple(life for of_replica in lives for life in of_replica),
+        tuple(filter(None, connections)),
+        tuple(filter(None, refusals)),
+    )
 
 
-def _time(moment, length):
-    where, of = moment
-    if where == "anywhere":
-        return -BEFORE + of * (BEFORE + length + AFTER) // 10**6
-    return of if where == "begin" else length + of
+class _Making:
+    """Makes the parts of a workload."""
+
+    def __init__(self, rng, length, interval):
+        self.rng = rng
+        self.length = length
+        self.interval = interval
+        self.two_keys = rng.random() < 0.1
+
+    def moment(self):
+        """Anywhere, or about one of the ends of the period, or at one of them but for a millisecond."""
+        beside = self.rng.choice([self.rng.randint(-2 * MINUTE, 2 * MINUTE), self.rng.randint(-1, 1)])
+        return self.rng.choice(
+            [self.anywhere(), self.anywhere(), self.within(), self.within(), beside, self.length + beside]
+        )
+
+    def eventful(self, lives):
+        """About a moment at which a clock is put forward or back, or a process ends; or any moment."""
+        changes = [
+            (life.stepped_at, abs(life.step)) if life.step else (life.exports[-1], HOUR)
+            for of_replica in lives
+            for life in of_replica
+            if life.step or life.end is not None
+        ]
+        if not changes or self.rng.random() < 0.5:
+            return self.moment()
+        at, around = self.rng.choice(changes)
+        return at + self.rng.randint(-around, around)
+
+    def anywhere(self):
+        return self.rng.randint(-BEFORE, self.length + AFTER)
+
+    def within(self):
+        return self.rng.randint(0, self.length)
+
+    def replica(self, number, *, aligned, back):
+        """The lives of one, after one another: some are killed, and some begin anew under the same name."""
+        interval, rng = self.interval, self.rng
+        lives, start, name = [], -BEFORE + (0 if aligned else rng.randrange(interval)), 0
+        for end in sorted(self.moment() for _ in range(rng.randint(0, 3))):
+            if end <= start + interval:
+                continue
+            lives.append(
+                _life(f"replica-{number}.{name}", start, end, interval, self.length, killed=rng.random() < 0.6)
+            )
+            start = end + rng.randint(MINUTE, 25 * MINUTE)
+            if aligned:
+                start = -(-start // interval) * interval
+            name += rng.randint(0, 1)
+        horizon = self.length + AFTER
+        if start + interval <= horizon:
+            exports = Times(range(start + interval, horizon + 1, interval))
+            lives.append(Life(f"replica-{number}.{name}", start, None, killed=False, exports=exports))
+        return _told_apart([self.stepped(life, back=back) for life in lives])
+
+    def stepped(self, life, *, back):
+        """Put its clock forward or back, or not at all."""
+        rng, end = self.rng, life.exports[-1]
+        step = rng.choice([rng.randint(-30 * MINUTE, -1), rng.randint(1, 30 * MINUTE)])
+        at = rng.randint(life.start, end)
+        if rng.random() < 0.6 or not life.start < at < end or (step < 0 and not back):
+            return life
+        # What its clock shows twice, or never, is clear of both ends of the period: nobody knows on which day it was.
+        low, high = min(at, at + step) - SILENT, max(at, at + step) + SILENT
+        later = end + max(step, 0) + SILENT
+        if any(low <= edge <= high or (life.killed and end - SILENT <= edge <= later) for edge in (0, self.length)):
+            return life
+        return replace(life, stepped_at=at, step=step)
+
+    def running(self, lives, time):
+        """A process that runs then."""
+        of_replica = self.rng.choice(lives)
+        return next((life for life in of_replica if life.start <= time < life.exports[-1]), None)
+
+    def connection(self, index, lives):
+        """One of a process that runs; None where none does."""
+        rng = self.rng
+        opened, number = self.eventful(lives), rng.randint(0, 1) if self.two_keys else 0
+        duration = rng.choice(
+            [rng.randint(1, MINUTE), rng.randint(1, HOUR), rng.randint(HOUR, 5 * HOUR), 20 * HOUR, SEGMENT, HOUR]
+        )
+        life = self.running(lives, opened)
+        if life is None:
+            return None
+        error = rng.choice(["", "", "", "ValueError", "app.Broken"])
+        code, initiator = rng.choice(_ENDS)
+        last = life.exports[-1]
+        closed = opened + duration
+        if closed > last:
+            closed = None
+            if life.end is not None and not life.killed:
+                closed, code, initiator, error = last, 1012, "shutdown", ""
+        until = closed if closed is not None else last
+        messages = (
+            Message(rng.randint(opened, until), rng.choice(["receive", "transmit"]), rng.randint(0, 5000))
+            for _ in range(rng.randint(0, 5))
+        )
+        return Connection(
+            id=f"{index:016x}",
+            life=life,
+            opened=opened,
+            closed=closed,
+            code=code,
+            initiator=initiator,
+            error=error,
+            user=rng.choice([None, "anna", "berta", "carla", "dora"]),
+            key=f"key-{number}",
+            channels=tuple(sorted(rng.sample(["lobby", "news", "späti 🙂"], rng.randint(0, 2)))),
+            messages=tuple(messages),
+        )
+
+    def refusal(self, lives):
+        """A handshake that was not accepted."""
+        at = self.moment()
+        life = self.running(lives, at)
+        outcome, status = self.rng.choice([("denied", 403), ("failed", 500), ("abandoned", 0)])
+        return Refusal(life, at, outcome, status) if life else None
 
 
-def _replica(number, cuts, step, *, length, interval, phase, back):
-    lives, start, name = [], -BEFORE + phase, 0
-    horizon = length + AFTER
-    for moment, killed, down, renamed in sorted(cuts, key=lambda cut: _time(cut[0], length)):
-        end = _time(moment, length)
-        if end <= start + interval:
-            continue
-        lives.append(_life(f"replica-{number}.{name}", start, end, interval, length, killed=killed))
-        start = end + down
-        if phase == 0:  # aligned again
-            start = -(-start // interval) * interval
-        name += renamed
-    if start + interval <= horizon:
-        exports = tuple(range(start + interval, horizon + 1, interval))
-        lives.append(Life(f"replica-{number}.{name}", start, None, killed=False, exports=exports))
-    return [_stepped(life, step, length, back=back) for life in lives]
+def _told_apart(lives):
+    """A process that starts while by its predecessor's clock that one still ran can't be told from it by its name."""
+    found = []
+    for index, life in enumerate(lives):
+        before = found[-1] if found else None
+        if before and before.instance == life.instance and before.clock(before.exports[-1]) >= life.start:
+            found.append(replace(life, instance=f"{life.instance}.{index}"))
+        else:
+            found.append(life)
+    return found
 
 
 def _life(instance, start, end, interval, length, *, killed):
@@ -209,55 +286,7 @@ def _life(instance, start, end, interval, length, *, killed):
         end = exports[-1]  # what it did afterwards nobody could know
     elif exports[-1] != end:
         exports.append(end)
-    return Life(instance, start, end, killed, tuple(exports))
-
-
-def _stepped(life, step, length, *, back):
-    chosen, moment, by = step
-    at = _time(moment, length)
-    end = life.exports[-1]
-    if not chosen or not life.start < at < end or (by < 0 and not back):
-        return life
-    # What its clock shows twice, or never, is clear of the ends of the period: on which day it was nobody could say.
-    low, high = min(at, at + by) - SILENT, max(at, at + by) + SILENT
-    later = end + max(by, 0) + SILENT
-    if any(low <= edge <= high or (life.killed and end - SILENT <= edge <= later) for edge in (0, length)):
-        return life
-    return Life(life.instance, life.start, life.end, life.killed, life.exports, at, by)
-
-
-def _running(lives, time):
-    return next(
-        (life for life in lives if (life.start <= time < life.exports[-1])),
-        None,
-    )
-
-
-def _connection(index, life, opened, duration, *, key, end, error, user, channels, messages):
-    code, initiator = end
-    last = life.exports[-1]
-    closed = opened + duration
-    if closed > last:
-        closed = None
-        if life.end is not None and not life.killed:
-            closed, code, initiator, error = last, 1012, "shutdown", ""
-    until = closed if closed is not None else last
-    said = tuple(
-        Message(opened + (until - opened) * share // 1000, direction, size) for share, direction, size in messages
-    )
-    return Connection(
-        id=f"{index:016x}",
-        life=life,
-        opened=opened,
-        closed=closed,
-        code=code,
-        initiator=initiator,
-        error=error,
-        user=user,
-        key=key,
-        channels=tuple(sorted(channels)),
-        messages=said,
-    )
+    return Life(instance, start, end, killed, Times(exports))
 
 
 # what is sent of it -------------------------------------------------------------------------------------------------
@@ -311,8 +340,8 @@ def told(workload, life):
     return found
 
 
-def metrics_requests(workload, since, *, exports=40):
-    """One request for each so many exports of each life."""
+def metrics_requests(workload, since, *, exports=40, prefix=""):
+    """One request for each so many exports of each life; `prefix` is of the names of its processes."""
     requests = []
     for life in workload.lives:
         of_life = told(workload, life)
@@ -340,7 +369,7 @@ def metrics_requests(workload, since, *, exports=40):
                 if points:
                     metrics.append(_sum(metric, points, monotonic=monotonic))
             scoped = ScopeMetrics(scope=SCOPE, metrics=metrics)
-            of_resource = ResourceMetrics(resource=resource(life.instance), scope_metrics=[scoped])
+            of_resource = ResourceMetrics(resource=resource(prefix + life.instance), scope_metrics=[scoped])
             requests.append(ExportMetricsServiceRequest(resource_metrics=[of_resource]))
     return requests
 
@@ -391,3 +420,24 @@ def _sum(metric, points, *, monotonic):
 
 def _ns(since, milliseconds):
     return round(since) * 10**9 + milliseconds * 10**6
+
+
+def with_falls_only(workload):
+    """Give a process another name where it counts at once as far as the one before it: nobody would see a fall.
+
+    Only who knows when a counter began can tell them apart.
+    """
+    renamed, last = {}, {}
+    for index, life in enumerate(workload.lives):
+        counts = told(workload, life).counts
+        begins = {key: next(filter(None, totals), 0) for key, totals in counts.items()}
+        if any(begin >= last.get((life.instance, key), math.inf) for key, begin in begins.items()):
+            renamed[life] = replace(life, instance=f"{life.instance}.{index}")
+        else:
+            last |= {(life.instance, key): totals[-1] for key, totals in counts.items()}
+    return replace(
+        workload,
+        lives=tuple(renamed.get(life, life) for life in workload.lives),
+        connections=tuple(replace(one, life=renamed.get(one.life, one.life)) for one in workload.connections),
+        refusals=tuple(replace(one, life=renamed.get(one.life, one.life)) for one in workload.refusals),
+    )

@@ -5,18 +5,23 @@ changed in spring and autumn, and clocks that are wrong.
 """
 
 import asyncio
+import contextlib
+import itertools
 import os
+import time
 from collections import Counter
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from report_ledger import ledger, messages_by_their_own_time
-from report_workload import logs_requests, metrics_requests, workloads
+from report_workload import MINUTE, SECOND, logs_requests, metrics_requests, with_falls_only, workloads
 
+from prometheus_process import PrometheusProcess, required_prometheus
 from socketscope.backends.embedded import EmbeddedBackend
+from socketscope.backends.prometheus import PrometheusMetrics
 from socketscope.query.kept import HOURS
 from socketscope.reports.collect import collect
 from socketscope.reports.options import ReportOptions
@@ -44,7 +49,7 @@ DAYS = (
     ("Australia/Lord_Howe", date(2026, 10, 4)),
     ("Asia/Kathmandu", date(2026, 11, 3)),  # a quarter of an hour beside the hour
 )
-SINCE = 1_790_000_000  # of a period that is no day
+SINCE = 1_789_999_980  # a whole minute, of a period that is no day
 
 
 @st.composite
@@ -169,3 +174,62 @@ def test_totals_of_the_embedded_backend_equal_the_ledger(case):
         assert_honest(report, workload)
     if workload.aligned:
         assert messages(report) == messages_by_their_own_time(workload, 0, workload.length)
+
+
+# the real Prometheus: counters alone -------------------------------------------------------------------------------
+
+ON_PROMETHEUS = int(os.environ.get("SOCKETSCOPE_ORACLE_EXAMPLES", "5"))
+OF_COUNTERS = (
+    *("messages_received", "messages_sent", "bytes_received", "bytes_sent"),
+    *("errors", "error_ratio", "handshakes"),
+)
+APART = 4 * 86_400
+"""Seconds from the begin of one example's period to that of the next one: none sees another's processes."""
+
+
+class OnePrometheus(PrometheusProcess):
+    """One that takes points of any time, in any order: its head never becomes a block."""
+
+    def command(self):
+        return [*super().command(), "--storage.tsdb.min-block-duration=5000d", "--storage.tsdb.retention.time=10000d"]
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory):
+    with OnePrometheus(required_prometheus(), tmp_path_factory.mktemp("prometheus")) as running:
+        yield running
+
+
+@st.composite
+def workloads_of_counters(draw):
+    """What Prometheus can be told: a clock that was put back would look to it as a process that was restarted."""
+    hours, minutes = draw(st.sampled_from([0, 23, 24, 25])), draw(st.integers(10, 180))
+    return with_falls_only(draw(workloads(MINUTE * (60 * hours or minutes), back=False)))
+
+
+def test_counts_from_the_real_prometheus_equal_the_ledger(prometheus):
+    numbers = itertools.count(1)
+    newest = int(time.time()) // 86_400 * 86_400
+
+    @seed(SEED)
+    @settings(exactly, max_examples=ON_PROMETHEUS, phases=[Phase.generate])
+    @given(workload=workloads_of_counters())
+    def every_one(workload):
+        number = next(numbers)
+        since = newest - APART * number
+        period = between(since, since + workload.length // SECOND, "UTC")
+        prometheus.take(*metrics_requests(workload, since, prefix=f"{number}-"))
+        report = asyncio.run(of_prometheus(period))
+        by_events, by_counters = ledgers(workload)
+        expected = {name: by_events[name] for name in OF_COUNTERS}
+        expected |= {name.removesuffix(" by counters"): value for name, value in by_counters.items()}
+        if report.fleet.value.instances:
+            check(figures(report), expected, period)
+
+    async def of_prometheus(period):
+        async with contextlib.aclosing(PrometheusMetrics(prometheus.url)) as backend:
+            return await collect(
+                period, backend, backend="prometheus", now=period.until + 7200, options=ReportOptions(top=100)
+            )
+
+    every_one()

@@ -1000,6 +1000,8 @@ export interface components {
          * InstanceExports
          * @description The exports of one process within a period.
          *
+         *     Where a process tells when it `started_at`, one that follows under the same id is another one.
+         *
          *     * `began`: since when exports are expected, its start or the period's. `last`: when the last one came.
          *     * `goes_on`: it reports after the period, too, or its last report still stands at the end.
          *     * `open_at_last`: connections that its last report told of; of an instance that does not go on they vanished.
@@ -1010,6 +1012,8 @@ export interface components {
             id: string;
             /** Service */
             service: string;
+            /** Started At */
+            started_at: number | null;
             /** Began */
             began: number;
             /** Last */

@@ -56,63 +56,70 @@ gauges AS MATERIALIZED (SELECT unnest({gauge_ids}) AS series_id, unnest({gauge_n
 pieces AS MATERIALIZED (
     {_pieces(catalog, since_ns - LOOKBACK_NS, until_ns + LOOKBACK_NS, bound)}
 ),
-of_instance AS (
-    SELECT number, time_ns, at_ns, points, start_ns,
-        lag(at_ns) OVER (PARTITION BY number ORDER BY at_ns) AS before_ns, at_ns - before_ns AS gap_ns
-    FROM pieces JOIN chosen USING (series_id)
+of_process AS (     -- one that tells when it began is another one after a restart, by whatever name
+    SELECT number, CASE WHEN temporality = 'cumulative' THEN start_ns ELSE 0 END AS began_ns, time_ns, at_ns, points,
+        lag(at_ns) OVER (PARTITION BY number, began_ns ORDER BY at_ns) AS before_ns, at_ns - before_ns AS gap_ns
+    FROM pieces JOIN chosen USING (series_id) JOIN series ON series.id = series_id
 ),
 paced AS (
-    SELECT number, quantile_disc(gap_ns // points, 0.5) AS pace_ns FROM of_instance WHERE gap_ns > 0 GROUP BY number
+    SELECT number, began_ns, quantile_disc(gap_ns // points, 0.5) AS pace_ns FROM of_process
+    WHERE gap_ns > 0 GROUP BY number, began_ns
 ),
 lacking AS (    -- as `exports.missing_between` counts
-    SELECT number, before_ns, at_ns, floor(gap_ns / pace_ns - points + 0.5)::BIGINT AS missing
-    FROM of_instance JOIN paced USING (number)
+    SELECT number, began_ns, before_ns, at_ns, floor(gap_ns / pace_ns - points + 0.5)::BIGINT AS missing
+    FROM of_process JOIN paced USING (number, began_ns)
     WHERE before_ns > {since} AND time_ns <= {until} AND gap_ns / pace_ns - points >= 0.5
 ),
 gaps AS (
-    SELECT number, sum(missing)::BIGINT AS missing,
+    SELECT number, began_ns, sum(missing)::BIGINT AS missing,
         (list([before_ns, at_ns, missing] ORDER BY missing DESC, at_ns))[:{MOST_GAPS}] AS gaps
-    FROM lacking GROUP BY number
+    FROM lacking GROUP BY number, began_ns
 ),
-standing AS (
-    SELECT number, sum(value) AS open FROM (
-        SELECT number, series_id, arg_max(value, at_ns) AS value FROM pieces JOIN gauges USING (series_id)
-        WHERE time_ns <= {until} GROUP BY number, series_id
-    ) GROUP BY number
+processes AS (
+    SELECT number, began_ns,
+        coalesce(bool_or(time_ns <= {since}), false) AS before,
+        min(at_ns) FILTER (WHERE {within}) AS first_ns,
+        arg_min(points, at_ns) FILTER (WHERE {within}) AS first_points,
+        max(at_ns) FILTER (WHERE {within}) AS last_ns,
+        max(at_ns) AS newest_ns,
+        sum(points) FILTER (WHERE {within})::BIGINT AS seen
+    FROM of_process GROUP BY number, began_ns HAVING first_ns IS NOT NULL
+),
+standing AS (   -- of each of its series the value that it exported with its last export, or before
+    SELECT number, began_ns, sum(value) AS open FROM (
+        SELECT number, began_ns, series_id, arg_max(value, at_ns) AS value
+        FROM pieces JOIN gauges USING (series_id) JOIN processes USING (number)
+        WHERE at_ns >= first_ns - {LOOKBACK_NS} AND at_ns <= last_ns AND at_ns >= began_ns
+        GROUP BY number, began_ns, series_id
+    ) GROUP BY number, began_ns
 )
-SELECT number,
-    min(start_ns) FILTER (WHERE start_ns > 0),
-    coalesce(bool_or(time_ns <= {since}), false),
-    min(at_ns) FILTER (WHERE {within}),
-    max(at_ns) FILTER (WHERE {within}),
-    max(at_ns),
-    sum(points) FILTER (WHERE {within})::BIGINT,
-    any_value(pace_ns), any_value(open), coalesce(any_value(missing), 0), coalesce(any_value(gaps), [])
-FROM of_instance
-LEFT JOIN paced USING (number) LEFT JOIN standing USING (number) LEFT JOIN gaps USING (number)
-GROUP BY number ORDER BY number"""
+SELECT number, began_ns, before, first_ns, first_points, last_ns, newest_ns, seen, pace_ns, open, coalesce(missing, 0),
+    coalesce(gaps, [])
+FROM processes LEFT JOIN paced USING (number, began_ns) LEFT JOIN standing USING (number, began_ns)
+LEFT JOIN gaps USING (number, began_ns)
+ORDER BY number, first_ns"""
     return Question(sql, bound.values, instances)
 
 
 def read(rows: Iterable[Sequence[Any]], instances: Sequence[Who]) -> Iterator[Reports]:
-    """Read the rows of instances that exported something in the period."""
-    for number, started, before, first, last, newest, seen, pace, still_open, missing, gaps in rows:
-        if first is not None:
-            service, instance = instances[number]
-            yield Reports(
-                id=instance,
-                service=service,
-                started_at=started / 1e9 if started else None,
-                before=before,
-                first=first / 1e9,
-                last=last / 1e9,
-                newest=newest / 1e9,
-                seen=seen,
-                interval=pace / 1e9 if pace else None,
-                open_at_last=still_open,
-                missing=missing,
-                gaps=[ExportGap(after / 1e9, at / 1e9, lacking) for after, at, lacking in gaps],
-            )
+    """Read the rows of processes that exported something in the period."""
+    for number, began, before, first, first_points, last, newest, seen, pace, still_open, missing, gaps in rows:
+        service, instance = instances[number]
+        yield Reports(
+            id=instance,
+            service=service,
+            started_at=began / 1e9 if began else None,
+            before=before,
+            first=first / 1e9,
+            up_to_first=first_points,
+            last=last / 1e9,
+            newest=newest / 1e9,
+            seen=seen,
+            interval=pace / 1e9 if pace else None,
+            open_at_last=still_open,
+            missing=missing,
+            gaps=[ExportGap(after / 1e9, at / 1e9, lacking) for after, at, lacking in gaps],
+        )
 
 
 def _choose(catalog: Catalog, after_ns: int) -> tuple[dict[Who, int], list[tuple[int, Who]]]:

@@ -35,12 +35,14 @@ _SILENT_NS: Final = 2 * 300 * SECOND_NS
 """How long connections of a process that sends no metrics count as open after their last event."""
 
 _LIVES: Final = f"""CREATE OR REPLACE TEMP TABLE report_lives AS
-WITH instances AS (
+WITH processes AS (
     SELECT unnest($services::VARCHAR[]) AS service_name, unnest($instances::VARCHAR[]) AS instance_id,
-        unnest($lasts::BIGINT[]) AS last_ns, unnest($goes_on::BOOLEAN[]) AS goes_on
+        unnest($starts::BIGINT[]) AS started_ns, unnest($lasts::BIGINT[]) AS last_ns,
+        unnest($goes_on::BOOLEAN[]) AS goes_on
 ),
 reporting AS (
-    SELECT resources.id AS resource_id, last_ns, goes_on FROM resources JOIN instances USING (service_name, instance_id)
+    SELECT resources.id AS resource_id, started_ns, last_ns, goes_on
+    FROM resources JOIN processes USING (service_name, instance_id)
 ),
 lives AS (
     SELECT connection_id, any_value(resource_id) AS resource_id,
@@ -56,14 +58,14 @@ lives AS (
     WHERE time_ns >= $since::BIGINT - {round(LOOKBACK * SECOND_NS)} AND time_ns < $until::BIGINT AND {_LIFE}
     GROUP BY connection_id
 )
-SELECT resource_id, began_ns, opened_ns, closed_ns, duration, code, initiator, failed,
+SELECT lives.resource_id, began_ns, opened_ns, closed_ns, duration, code, initiator, failed,
     CASE    -- when it was gone, however it went; NULL: it is open at the end
         WHEN closed_ns IS NOT NULL THEN greatest(closed_ns, opened_ns)
         WHEN goes_on THEN NULL
         WHEN last_ns IS NOT NULL THEN greatest(last_ns, last_event_ns)
         WHEN last_event_ns + {_SILENT_NS} < $until::BIGINT THEN last_event_ns
     END AS gone_ns
-FROM lives LEFT JOIN reporting USING (resource_id)
+FROM lives ASOF LEFT JOIN reporting ON reporting.resource_id = lives.resource_id AND started_ns <= opened_ns
 WHERE gone_ns IS NULL OR gone_ns >= $since::BIGINT OR closed_ns >= $since::BIGINT"""
 
 _TOTALS: Final = """SELECT
@@ -136,6 +138,7 @@ def statements(asked: Asked) -> Iterator[tuple[str, Mapping[str, Any]]]:
     instances = {
         "services": [instance.service for instance in asked.instances],
         "instances": [instance.id for instance in asked.instances],
+        "starts": [round((instance.started_at or 0) * 1e9) for instance in asked.instances],
         "lasts": [round(instance.last * 1e9) for instance in asked.instances],
         "goes_on": [instance.goes_on for instance in asked.instances],
     }

@@ -34,6 +34,8 @@ class ExportGap:
 class InstanceExports:
     """The exports of one process within a period.
 
+    Where a process tells when it `started_at`, one that follows under the same id is another one.
+
     * `began`: since when exports are expected, its start or the period's. `last`: when the last one came.
     * `goes_on`: it reports after the period, too, or its last report still stands at the end.
     * `open_at_last`: connections that its last report told of; of an instance that does not go on they vanished.
@@ -42,6 +44,7 @@ class InstanceExports:
 
     id: str
     service: str
+    started_at: float | None
     began: float
     last: float
     goes_on: bool
@@ -70,11 +73,12 @@ class Exports:
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """What a backend found of one instance.
+    """What a backend found of one process.
 
     * `started_at`: when it started; None: not known. `before`: it reported within `LOOKBACK` before the period.
-    * `first`, `last`, `seen`: first, last and number of its exports in the period. `newest`: the last one up to
-      `LOOKBACK` after it. `interval`: the median time between exports; None where there was one.
+    * `first`, `last`, `seen`: first, last and number of its exports in the period. Where no single ones are kept,
+      `first` is the last of several, `up_to_first`. `newest`: the last one up to `LOOKBACK` after the period.
+    * `interval`: the median time between exports; None where there was one.
     * `missing`, `gaps`: between exports of the period.
     """
 
@@ -83,6 +87,7 @@ class Reports:
     started_at: float | None
     before: bool
     first: float
+    up_to_first: int
     last: float
     newest: float
     seen: int
@@ -123,8 +128,9 @@ def account(found: Iterable[Reports], *, since: float, until: float) -> list[Ins
 def _account(reports: Reports, usual: float, since: float, until: float) -> InstanceExports:
     interval, gaps, missing = reports.interval or usual, list(reports.gaps), reports.missing
     if reports.seen < ENOUGH:  # the last export of a process that stops comes early; its first one in its time
-        born = reports.first - (reports.started_at or since)
-        interval = max(reports.interval or 0.0, born if born < reports.first - since else 0.0) or usual
+        started_at = reports.started_at or 0.0
+        born = (reports.first - started_at) / reports.up_to_first if started_at > since else 0.0
+        interval = max(reports.interval or 0.0, born) or usual
         found = (missing_between(gap.before - gap.after, interval) for gap in gaps)
         gaps = [ExportGap(gap.after, gap.before, count) for gap, count in zip(gaps, found, strict=True) if count]
         missing = sum(gap.missing for gap in gaps)
@@ -140,11 +146,11 @@ def _account(reports: Reports, usual: float, since: float, until: float) -> Inst
         # One that was stopped told of no open connections at its end, and is not expected any more.
         and (open_at_last > 0 or not missing_between(until - last, interval))
     )
-    ends = [(began, reports.first)]
+    ends = [(began, reports.first, reports.up_to_first)]
     if goes_on:
-        ends.append((last, until))
-    for after, before in ends:
-        lacking = missing_between(before - after, interval)
+        ends.append((last, until, 1))
+    for after, before, came in ends:
+        lacking = missing_between(before - after, interval, came)
         if lacking:
             gaps.append(ExportGap(after, before, lacking))
             missing += lacking
@@ -154,6 +160,7 @@ def _account(reports: Reports, usual: float, since: float, until: float) -> Inst
     return InstanceExports(
         id=reports.id,
         service=reports.service,
+        started_at=reports.started_at,
         began=began,
         last=last,
         goes_on=goes_on,

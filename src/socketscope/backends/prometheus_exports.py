@@ -93,6 +93,7 @@ def _reports(who: Who, times: Sequence[float], *, before: bool, newest: float, o
         started_at=None,
         before=before,
         first=times[0],
+        up_to_first=1,
         last=times[-1],
         newest=max(newest, times[-1]),
         seen=len(times),
