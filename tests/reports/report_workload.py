@@ -267,11 +267,12 @@ class _Making:
 
 
 def _told_apart(lives):
-    """A process that starts while by its predecessor's clock that one still ran can't be told from it by its name."""
+    """Two processes of one name can't be told apart where, by their own clocks, they ran at the same time."""
     found = []
     for index, life in enumerate(lives):
         before = found[-1] if found else None
-        if before and before.instance == life.instance and before.clock(before.exports[-1]) >= life.start:
+        begin = min(life.start, life.clock(life.stepped_at)) if life.step else life.start
+        if before and before.instance == life.instance and before.clock(before.exports[-1]) >= begin:
             found.append(replace(life, instance=f"{life.instance}.{index}"))
         else:
             found.append(life)

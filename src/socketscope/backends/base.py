@@ -189,7 +189,8 @@ class Connections(Protocol):
         """Account for the connections of `[since, until)`.
 
         In stretches of `step` seconds, the last one shorter where they don't divide it, and with the `top` channels
-        that most connections were in. Raises `QueryError` for an empty period and for more than `MOST_STRETCHES`.
+        that most connections were in. Raises `QueryError` for an empty period, for more than `MOST_STRETCHES`, and
+        for no channels.
         """
         ...
 

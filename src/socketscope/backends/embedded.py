@@ -151,7 +151,7 @@ class EmbeddedBackend:
 
     async def ledger(self, *, since: float, until: float, step: float, top: int) -> ConnectionLedger:
         """Account for the connections of `[since, until)`; see `Connections.ledger`."""
-        ledger.check_period(since, until, step)
+        ledger.check(since, until, step, top)
         exports = await self.exports(since=since - ledger.LOOKBACK, until=until)
         asked = embedded_ledger.Asked(
             since=nanoseconds(since, "since"),

@@ -40,8 +40,10 @@ WITH processes AS (
         unnest($starts::BIGINT[]) AS started_ns, unnest($lasts::BIGINT[]) AS last_ns,
         unnest($goes_on::BOOLEAN[]) AS goes_on
 ),
-reporting AS (
-    SELECT resources.id AS resource_id, started_ns, last_ns, goes_on
+reporting AS (   -- the first one under a name also has what is older than itself, by a clock that was put back
+    SELECT resources.id AS resource_id, last_ns, goes_on,
+        CASE WHEN row_number() OVER (PARTITION BY resources.id ORDER BY started_ns) > 1 THEN started_ns ELSE 0 END
+            AS from_ns
     FROM resources JOIN processes USING (service_name, instance_id)
 ),
 lives AS (
@@ -65,7 +67,7 @@ SELECT lives.resource_id, began_ns, opened_ns, closed_ns, duration, code, initia
         WHEN last_ns IS NOT NULL THEN greatest(last_ns, last_event_ns)
         WHEN last_event_ns + {_SILENT_NS} < $until::BIGINT THEN last_event_ns
     END AS gone_ns
-FROM lives ASOF LEFT JOIN reporting ON reporting.resource_id = lives.resource_id AND started_ns <= opened_ns
+FROM lives ASOF LEFT JOIN reporting ON reporting.resource_id = lives.resource_id AND from_ns <= opened_ns
 WHERE gone_ns IS NULL OR gone_ns >= $since::BIGINT OR closed_ns >= $since::BIGINT"""
 
 _TOTALS: Final = """SELECT

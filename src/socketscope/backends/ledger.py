@@ -95,11 +95,13 @@ class ConnectionLedger:
     vanished: Sequence[Vanished] = field(default=())
 
 
-def check_period(since: float, until: float, step: float) -> None:
-    """Raise `QueryError` for a period, or a step, of which there can be no account."""
+def check(since: float, until: float, step: float, top: int) -> None:
+    """Raise `QueryError` for what there can be no account of."""
     if not since < until or not step > 0:
         raise QueryError(
             f"since={since!r}, until={until!r}, step={step!r}: until > since and a step over 0 are expected"
         )
     if (until - since) / step > MOST_STRETCHES:
         raise QueryError(f"step={step!r}: more than {MOST_STRETCHES} stretches; ask with a longer step")
+    if top < 1:
+        raise QueryError(f"top={top!r}: one channel or more is expected")

@@ -99,7 +99,7 @@ async def get_connection_ledger(
     since: Since,
     until: Until,
     step: Annotated[FiniteFloat, Query(gt=0, description="Seconds of the stretches that are counted one by one.")],
-    top: Annotated[int, Query(ge=0, le=wire.MOST_CHANNELS)] = 10,
+    top: Annotated[int, Query(ge=1, le=wire.MOST_CHANNELS)] = 10,
 ) -> ConnectionLedger:
     """Account for the connections of a period."""
     if not sources.connections.capabilities.connections:

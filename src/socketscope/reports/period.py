@@ -46,7 +46,10 @@ def between(since: float, until: float, zone: str) -> Period:
 
 
 def earlier(period: Period, days: int) -> Period:
-    """Give the same local period `days` earlier: of a day that one, of others the same times of the clock."""
+    """Give the same local period `days` earlier: of a day that one, of others the same times of the clock.
+
+    Raises `ConfigurationError` for a day that the zone has skipped.
+    """
     back = timedelta(days=days)
     if period.day:
         return day(period.day - back, period.zone)
@@ -56,13 +59,18 @@ def earlier(period: Period, days: int) -> Period:
 
 
 def compared_with(period: Period) -> tuple[Period, list[Period]]:
-    """Give the period before, and those 1 to `WEEKS` weeks before."""
-    before = earlier(period, 1) if period.day else _same_length_before(period)
-    return before, [earlier(period, 7 * week) for week in range(1, WEEKS + 1)]
+    """Give the period before, and those 1 to `WEEKS` weeks before; a day that a zone has skipped is left out."""
+    same_length = Period(since=period.since - (period.until - period.since), until=period.since, zone=period.zone)
+    before = _there_was(period, 1) if period.day else same_length
+    weeks = (_there_was(period, 7 * week) for week in range(1, WEEKS + 1))
+    return before or same_length, [week for week in weeks if week]
 
 
-def _same_length_before(period: Period) -> Period:
-    return Period(since=period.since - (period.until - period.since), until=period.since, zone=period.zone)
+def _there_was(period: Period, days: int) -> Period | None:
+    try:
+        return earlier(period, days)
+    except ConfigurationError:
+        return None
 
 
 def _midnight(of: date, zone: str) -> float:
