@@ -20,6 +20,7 @@ from socketscope.console.app import create_app
 from socketscope.console.options import ConsoleOptions
 from socketscope.notify.options import Options
 from socketscope.notify.registry import TYPES
+from socketscope.reports.form.json import schema as report_json_schema
 from socketscope.rules.form import json_schema
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ def notifiers_page() -> str:
         lines += ["", f"## {name}", "", cleandoc(kind.options.__doc__ or ""), ""]
         if more := cleandoc(kind.make.__doc__ or ""):
             lines += [more, ""]
+        if not kind.takes_reports:
+            lines += ["It takes no [reports](reports.md).", ""]
         rows = ((codes(keys), value, text) for keys, value, text in notifier_options(kind.options))
         lines += table(("Key", "Default", "Description"), rows)
     return "\n".join(lines) + "\n"
@@ -157,7 +160,7 @@ def setting(section: str, key: str, field: FieldInfo) -> tuple[str, ...]:
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     option = extra.get("option")
     value = field.get_default(call_default_factory=True, validated_data={})
-    default = "" if value is None else code(json.dumps(value))
+    default = "" if value is None else code(json.dumps(value, default=str))
     return (
         code(f"{section}.{key}"),
         code(config.variable(section, key)),
@@ -177,6 +180,11 @@ def openapi() -> str:
 def rules_schema() -> str:
     """Return docs/rules.schema.json: what a file of alerting rules may hold, for editors."""
     return json.dumps(json_schema(), indent=2) + "\n"
+
+
+def report_schema() -> str:
+    """Return docs/report.schema.json: what a report is in JSON."""
+    return json.dumps(report_json_schema(), indent=2) + "\n"
 
 
 def all_attributes() -> list[semconv.Attribute]:
@@ -215,6 +223,7 @@ FILES = {
     "docs/configuration.md": configuration_page,
     "docs/notifiers.md": notifiers_page,
     "docs/rules.schema.json": rules_schema,
+    "docs/report.schema.json": report_schema,
     "ui/openapi.json": openapi,
     **BOARDS,
 }

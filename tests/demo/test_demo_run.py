@@ -62,7 +62,7 @@ def test_a_run_whose_numbers_agree_is_equal_and_leaves_nothing_running(demo, sta
     assert found.equal
     assert found.collector is None
     assert found.collector_accepted is None
-    assert [process.name for process in started] == ["console", "mail", "chat", "users"]
+    assert [process.name for process in started] == ["console", "mail", "chat", "users", "report"]
     assert all(process.code is not None for process in started)
 
 
@@ -78,6 +78,27 @@ def test_a_number_that_only_the_events_tell_otherwise_is_found(demo):
 def test_a_number_that_the_console_does_not_know_is_a_difference(demo):
     found = demo(StandIns(measured=STATS | {"unique_users": None})).run()
     assert found.differences() == ("unique_users",)
+
+
+@pytest.mark.parametrize("key", COUNTS)
+@pytest.mark.parametrize("value", [4, None])
+def test_a_number_that_only_the_report_tells_otherwise_is_found(demo, key, value):
+    assert demo(StandIns(reported=COUNTS | {key: value})).run().differences() == (key,)
+
+
+def test_the_report_is_written_and_mailed(demo, tmp_path):
+    found = demo(StandIns()).run()
+    assert found.report.files.html == tmp_path / "run.report.html"
+    assert found.missing == ()
+    written = found.as_dict()["report"]
+    assert written["figures"] == COUNTS
+    assert written["mail"] == {"to": ["a@b.c"], "subject": "WebSockets: 3 connections", "images": 2}
+
+
+def test_a_report_whose_mail_does_not_arrive_is_told(demo):
+    found = demo(StandIns(mailed=False)).run()
+    assert found.missing == ("No mail with the report has arrived.",)
+    assert found.as_dict()["report"]["mail"] is None
 
 
 def test_a_peak_that_was_not_held_can_not_differ(demo):
@@ -102,7 +123,7 @@ def test_a_port_in_use_is_named_with_its_option_and_nothing_is_started(demo, sta
     assert not started
 
 
-@pytest.mark.parametrize("name", ["console", "mail", "chat", "users"])
+@pytest.mark.parametrize("name", ["console", "mail", "chat", "users", "report"])
 def test_a_program_that_dies_is_named_with_the_end_of_its_output_and_nothing_is_left_running(demo, started, name):
     with pytest.raises(ProgramError, match=rf"(?s){name} ended .*exit code 7.*the disk is on fire"):
         demo(StandIns(dying=name)).run()

@@ -16,6 +16,7 @@ from rich.console import Console as Terminal
 from socketscope.demo.stack import collector, destinations
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options
+from socketscope.demo.stack.report import Files
 from socketscope.demo.stack.run import Demo, StoppedEarlyError
 from socketscope.errors import ConfigurationError, PortInUseError, SocketscopeError
 
@@ -32,7 +33,9 @@ def demo(
         typer.Option(help="Seconds for which the users talk.", show_default="until Ctrl-C"),
     ] = None,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the console in a browser.")] = True,
-    summary: Annotated[Path | None, typer.Option(help="Write the comparison to this file, as JSON.")] = None,
+    summary: Annotated[
+        Path | None, typer.Option(help="Write the comparison to this file, as JSON, and the report beside it.")
+    ] = None,
     port: Annotated[int, typer.Option(help="The console's port.")] = 8300,
     otlp_grpc_port: Annotated[int, typer.Option(help="The Collector's port for OTLP over gRPC.")] = 4317,
     otlp_http_port: Annotated[int, typer.Option(help="The Collector's port for OTLP over HTTP.")] = 4318,
@@ -65,8 +68,11 @@ def demo(
 ) -> None:
     """Run a chat with simulated users, watch it in the console, and compare what came back with what they did.
 
-    Exit codes: 0 all numbers are equal, 1 a program failed, 2 a wrong option or a port in use, 3 a number differs or
-    the alert did not fire, resolve or arrive by mail, 130 stopped before the users had begun.
+    It ends with a report of the run.
+
+    Exit codes: 0 all numbers are equal, 1 a program failed, 2 a wrong option or a port in use, 3 a number differs, the
+    alert did not fire or resolve, or a mail of it or with the report did not arrive, 130 stopped before the users had
+    begun.
     """
     terminal = Terminal()
     stop = Event()
@@ -108,6 +114,7 @@ def demo(
                 environment=os.environ,
                 display=display,
                 stop=stop,
+                report=Files.beside(summary or Path(tempfile.mkdtemp(prefix="socketscope-report-"), "demo")),
                 on_ready=ready,
             ).run()
         found.show(terminal)
@@ -119,7 +126,7 @@ def demo(
         typer.echo(f"socketscope demo: {error}", err=True)
         wrong = isinstance(error, ConfigurationError | PortInUseError)
         raise typer.Exit(WRONG_OPTION if wrong else FAILED) from None
-    if not found.equal or found.missing_alerts:
+    if not found.equal or found.missing:
         raise typer.Exit(DIFFERENT)
 
 

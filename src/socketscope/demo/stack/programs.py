@@ -12,6 +12,7 @@ from pathlib import Path
 from socketscope.demo.stack import alerts
 from socketscope.demo.stack.options import HOST, Options
 from socketscope.demo.stack.process import Program
+from socketscope.demo.stack.report import Files
 
 _DEMO = Path(__file__).resolve().parents[1]
 _BESIDE_PYTHON = Path(sys.executable).parent
@@ -45,6 +46,18 @@ def mail(mailbox: alerts.Mailbox) -> Program:
     return Program(
         "mail",
         [sys.executable, "-m", "socketscope.demo.stack.smtp_sink", str(mailbox.port), str(mailbox.file)],
+    )
+
+
+def report(directory: Path, files: Files, *, since: float) -> Program:
+    """Say how to make the report of everything since then, and send it by mail; no console may run."""
+    return Program(
+        "report",
+        [
+            *(sys.executable, "-m", "socketscope", "report", "--since", f"{since:.3f}"),
+            *("--data", str(directory / "data"), "--config", str(directory / alerts.CONFIGURATION)),
+            *("--output", str(files.html), "--output", str(files.json), "--send", alerts.NOTIFIER),
+        ],
     )
 
 

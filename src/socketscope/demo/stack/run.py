@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Final, Protocol
 
 from socketscope.demo.stack import destinations, programs
@@ -17,6 +17,8 @@ from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.http import Unreachable, get
 from socketscope.demo.stack.options import HOST, Options
 from socketscope.demo.stack.process import Process, Program
+from socketscope.demo.stack.report import Files, RunReport
+from socketscope.demo.stack.report import read as read_report
 from socketscope.demo.stack.summary import Summary
 from socketscope.errors import SocketscopeError
 
@@ -28,6 +30,8 @@ DRAIN: Final = 15.0
 """Seconds that the Collector may take to pass on what it has."""
 ALERT: Final = 20.0
 """Seconds after the users' end within which the alert that they raised is to be over and told."""
+REPORT: Final = 60.0
+"""Seconds that making and sending the report may take."""
 POLL: Final = 0.1
 
 
@@ -46,6 +50,10 @@ class Programs(Protocol):
         """Give the server that takes the mails about alerts."""
         ...
 
+    def report(self, directory: Path, files: Files, *, since: float) -> Program:
+        """Give what makes the report of the run, into `files`, and sends it by mail."""
+        ...
+
     def chat(self, options: Options) -> Program:
         """Give the service that is watched."""
         ...
@@ -58,8 +66,9 @@ class Programs(Protocol):
 class Demo:
     """The console, the Collector with whatever else it sends to, the chat and its users.
 
-    `directory` takes logs and data. `stop` may be set at any time, from a signal handler: the users leave and the
-    demo ends in order. `on_ready` is called with the console's URL as soon as it answers.
+    `directory` takes logs and data, `report` the report of the run. `stop` may be set at any time, from a signal
+    handler: the users leave and the demo ends in order. `on_ready` is called with the console's URL as soon as it
+    answers.
     """
 
     def __init__(
@@ -70,6 +79,7 @@ class Demo:
         environment: Mapping[str, str],
         display: Display,
         stop: Event,
+        report: Files | None = None,
         on_ready: Callable[[str], None] = lambda _: None,
         commands: Programs = programs,
     ) -> None:
@@ -78,6 +88,7 @@ class Demo:
         self._environment = programs.surroundings(environment)
         self._display = display
         self._stop = stop
+        self._report = report or Files.beside(directory / "run")
         self._on_ready = on_ready
         self._commands = commands
         self._console = Console(f"http://{HOST}:{options.port}")
@@ -87,6 +98,7 @@ class Demo:
         self._running: dict[str, Process] = {}
         self._notes: list[str] = []
         self._started = 0.0
+        self._talking_since = 0.0
         self._startup: float | None = None
 
     def run(self) -> Summary:
@@ -142,6 +154,7 @@ class Demo:
         self._display.say(f"Chat: ws://{HOST}:{options.chat_port}/ws/ROOM?user=NAME")
 
     def _talk(self, ledger: Path) -> None:
+        self._talking_since = time()  # the store is there, and nobody has connected
         users = self._start(self._commands.users(self._options, ledger))
         told = False
         next_look = 0.0
@@ -198,6 +211,7 @@ class Demo:
         measured = self._console.measured()
         events = self._console.events(hours)
         self._finish("console")
+        report = self._make_report()
         self._finish("mail")
         program = self._options.collector
         return Summary(
@@ -210,8 +224,20 @@ class Demo:
             seconds=monotonic() - self._started,
             alerts=tuple(alerts),
             missing_alerts=tuple(missed),
+            report=report,
             notes=tuple(self._notes),
         )
+
+    def _make_report(self) -> RunReport:
+        """Let the report be made and sent: the store is closed, and all that the run left is in it."""
+        self._display.doing("making the report of the run")
+        process = self._start(self._commands.report(self._directory, self._report, since=self._talking_since))
+        if not process.wait(REPORT):
+            raise process.failure(f"did not end within {REPORT:.0f} s")
+        if process.code:
+            raise process.failure(f"ended with exit code {process.code}")
+        del self._running[process.name]
+        return read_report(self._report, self._mailbox.mails())
 
     def _drain_collector(self) -> Counts | None:
         if not self._collector:
