@@ -56,7 +56,7 @@ class Names:
     def _tell(self, *metrics: str) -> None:
         missing = {name for name in metrics if not self._pinned.metric(name)}
         for name in sorted(missing - self._told):
-            _logger.warning("the backend has no metric %s under any name it could have: there is no data of it yet", name)
+            _logger.warning("the backend has no metric %s under any name it could have: no data of it came yet", name)
         for name in sorted(self._told.intersection(metrics) - missing):
             _logger.warning("the backend has the metric %s now", name)
         self._told = (self._told - set(metrics)) | missing

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from socketscope.addresses import authority
 from socketscope.backends.choose import BackendOptions
 from socketscope.errors import ConfigurationError
-from socketscope.addresses import authority
 
 if TYPE_CHECKING:
     from socketscope.backends.choose import Kind
