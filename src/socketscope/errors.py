@@ -21,7 +21,7 @@
         * ClientGoneError (the connection has ended: `code`, `reason`)
         * MessageTooLargeError (a message is larger than its channel or broker takes: `size`, `allowed`)
         * EnvelopeError (a broker handed over what is no message of this version)
-        * BrokerUnavailableError (the broker can't be reached: `system`)
+        * BrokerUnavailableError (the broker can't be reached: `system`, `in_doubt`)
 """
 
 from __future__ import annotations
@@ -220,8 +220,13 @@ class EnvelopeError(HubError):
 
 
 class BrokerUnavailableError(HubError):
-    """The broker can't be reached, or refuses; what was to be published may or may not have been."""
+    """The broker can't be reached, or refuses.
 
-    def __init__(self, system: str, why: str) -> None:
-        super().__init__(f"the broker ({system}) can't be reached: {why}")
+    What was to be published is not published; `in_doubt` says that it is on its way and may still be.
+    """
+
+    def __init__(self, system: str, why: str, *, in_doubt: bool = False) -> None:
+        outcome = ": the message was sent, may have been published, and will be as soon as it can" if in_doubt else ""
+        super().__init__(f"the broker ({system}) can't be reached: {why}{outcome}")
         self.system = system
+        self.in_doubt = in_doubt

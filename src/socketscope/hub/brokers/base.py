@@ -6,7 +6,7 @@ counted as a duplicate), fills gaps from the history, and counts as lost what it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -34,10 +34,11 @@ class Health(NamedTuple):
 
 @dataclass(slots=True)
 class Counters:
-    """Messages of this process since its start, over all topics.
+    """Messages of this process, of one topic or of all that it ever had.
 
-    `published` over all processes is `received + recovered + lost` of each that was subscribed all the while;
-    duplicates are in none of these.
+    The ledger across processes: what all of them published to a topic while this one was subscribed is what it
+    `received` (at once), `recovered` (from the history) and `lost`. `received` and `recovered` leave duplicates out;
+    `unreadable` are those among the lost that arrived and are no envelope of a version that is known here.
     """
 
     published: int = 0
@@ -45,6 +46,12 @@ class Counters:
     recovered: int = 0
     lost: int = 0
     duplicate: int = 0
+    unreadable: int = 0
+
+    @property
+    def due(self) -> int:
+        """What was published for this process, by its own account."""
+        return self.received + self.recovered + self.lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +91,17 @@ class Broker(Protocol):
     telemetry: BrokerTelemetry
 
     async def start(self, receiver: Receiver) -> None:
-        """Connect; returns once it is usable, or keeps trying in the background after the first failure is raised."""
+        """Connect. Raises `BrokerUnavailableError` where that can't be done soon, and is not started then."""
 
     async def stop(self) -> None:
         """Disconnect, and end every task. Nothing is received after it returns."""
 
     async def publish(self, envelope: Envelope) -> Position:
-        """Publish; returns the message's position once the broker has it. Raises `MessageTooLargeError`."""
+        """Publish; returns the message's position once the broker has it. Raises `MessageTooLargeError`.
+
+        Messages that are published one after the other arrive everywhere in this order, also where several wait for
+        the broker at the same time.
+        """
 
     async def subscribe(self, topic: str) -> Position:
         """Receive a topic from now on; returns where it stands. Called once until `unsubscribe`."""
@@ -101,17 +112,20 @@ class Broker(Protocol):
     async def history(self, topic: str, after: Position) -> History:
         """Give what came after `after`, as far as it is kept."""
 
-    async def enter(self, topic: str, member: Member, ttl: float) -> None:
-        """Make a member present for `ttl` seconds; again before they are over to keep it so."""
+    def enter(self, topic: str, member: Member) -> None:
+        """Make a member present until it leaves. What a process entered goes soon after the process has gone."""
 
-    async def leave(self, topic: str, connection: str) -> None:
+    def leave(self, topic: str, connection: str) -> None:
         """End a member's presence."""
 
     async def members(self, topic: str) -> list[Member]:
-        """Give who is present in all processes, in the order of their arrival; those that expired are not."""
+        """Give who is present in all processes, in the order of their arrival; this one's by its latest word."""
 
     async def claim(self, key: str, ttl: float) -> bool:
         """Whether this is the first claim of `key` within `ttl` seconds, in all processes (one-time tickets)."""
+
+    def ledger(self) -> Mapping[str, Counters]:
+        """Give the counts by topic: of those that are subscribed, since they are, and those published to of late."""
 
     @property
     def health(self) -> Health:
