@@ -341,6 +341,9 @@ EVENT_ATTRIBUTES: tuple[Attribute, ...] = (
 IGNORE_KEY: Final = "socketscope.ignore"
 """Set by an endpoint before it accepts: its connection is not to be reported."""
 
+WIRE_KEY: Final = "socketscope.wire"
+"""Key of the scope's extensions under which a server protocol of ours gives access to the connection itself."""
+
 # Spans --------------------------------
 
 SPAN_NAME = "WS {route}"

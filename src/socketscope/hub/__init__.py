@@ -8,3 +8,22 @@ async with Hub() as hub:
             await client.publish("room", message)
 ```
 """
+
+from __future__ import annotations
+
+from socketscope.hub.client import Client
+from socketscope.hub.hub import Hub
+from socketscope.hub.message import Position
+from socketscope.hub.options import ChannelOptions, Coalesce, Disconnect, DropNewest, DropOldest, Limits
+
+__all__ = [
+    "ChannelOptions",
+    "Client",
+    "Coalesce",
+    "Disconnect",
+    "DropNewest",
+    "DropOldest",
+    "Hub",
+    "Limits",
+    "Position",
+]

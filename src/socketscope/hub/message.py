@@ -17,10 +17,11 @@ from socketscope.errors import EnvelopeError
 VERSION: Final = 1
 _HEAD = struct.Struct(">BI")
 
-Kind = Literal["text", "binary", "json"]
-"""`json` travels as text; the kind says that it may be put into another JSON document as it is."""
+Kind = Literal["text", "binary", "json", "close"]
+"""`json` goes out as text and may be put into another JSON document as it is; `close`, on the topic of a user, ends
+the user's connections, its payload is JSON with `code` and `reason`."""
 
-_KINDS: Final = frozenset({"text", "binary", "json"})
+_KINDS: Final = frozenset({"text", "binary", "json", "close"})
 
 
 class Position(NamedTuple):

@@ -60,7 +60,8 @@ class Limits:
     * `message_bytes`: largest message that is published, or received from a client.
     * `channels`, `user_channels`: subscriptions.
     * `rate`, `user_rate`: messages a second that may come in, with as many at once as come in two seconds; 0: any.
-    * `stalled_seconds`: a client that takes nothing for so long is cut off, whatever the policy; 0: never.
+    * `stalled_seconds`: a client that takes nothing for so long, though something waits, is cut off; 0: never.
+    * `close_seconds`: so long has a client that is closed to take what waits for it; then it is cut off.
 
     Raises `ConfigurationError` for values that can't be used.
     """
@@ -73,12 +74,13 @@ class Limits:
     rate: float = 0.0
     user_rate: float = 0.0
     stalled_seconds: float = 30.0
+    close_seconds: float = 10.0
 
     def __post_init__(self) -> None:
         for name in ("queue_messages", "queue_bytes", "message_bytes", "channels", "user_channels"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"Limits.{name}", getattr(self, name), "1 or more")
-        for name in ("rate", "user_rate", "stalled_seconds"):
+        for name in ("rate", "user_rate", "stalled_seconds", "close_seconds"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigurationError(f"Limits.{name}", getattr(self, name), "0 or more")
         if self.message_bytes > self.queue_bytes:

@@ -136,6 +136,29 @@ class Connection(ConnectionRecord):
             return self._refused("denied", self.status or 403, now)
         return None
 
+    def sent_directly(self, size: int, cell: int, now: int, *, binary: bool) -> None:
+        """Note that a message of `size` bytes was handed to the server past `send()`; `cell` is that of its size."""
+        flow = self.traffic.transmit
+        (flow.binary if binary else flow.text)[cell] += 1
+        flow.bytes += size
+        self.messages_sent += 1
+        self.bytes_sent += size
+        self.last_activity = now
+        for channel in self.channel_traffic:
+            channel.messages[1] += 1
+            channel.bytes[1] += size
+
+    def waited(self, nanoseconds: int) -> None:
+        """Note for how long what was sent past `send()` had to wait for the client."""
+        if nanoseconds > WAITED:
+            self.traffic.send_wait.record(nanoseconds)
+            if nanoseconds > self.send_max:
+                self.send_max = nanoseconds
+
+    def cut(self, code: int, reason: str, now: int) -> Transition | None:
+        """Note that the server drops the connection for this reason, without a word to the client."""
+        return self._end(code, "server", reason, now)
+
     def send_failed(self, message: Mapping[str, Any], error: BaseException) -> None:
         """Note that `send(message)` raised: the client is gone, or the server objects to the message.
 

@@ -133,6 +133,12 @@ class Reporter:
         self._events.error(watched.context, watched, error, wall=self.telemetry.clock.wall())
 
     @_harmless
+    def cut(self, watched: Watched, code: int, reason: str) -> None:
+        """Report that the server drops a connection without a close frame, and why."""
+        if (transition := watched.cut(code, reason, self.telemetry.clock.monotonic())) is not None:
+            self.changed(watched, transition)
+
+    @_harmless
     def segment(self, watched: Watched) -> None:
         """End the running segment of an open connection and begin the next."""
         if watched.ignored or watched.state is not State.OPEN:
@@ -148,15 +154,19 @@ class Reporter:
         watched.user_hash = self._user_hash(watched.user) if watched.user else None
 
     @_harmless
-    def join(self, watched: Watched, channel: object) -> None:
-        """Count a connection into a channel."""
+    def join(self, watched: Watched, channel: object, *, counts_itself: bool = False) -> None:
+        """Count a connection into a channel.
+
+        Every message of the connection counts as one of the channel, unless the channel `counts_itself`, as those of
+        the hub do: it knows which messages are its own.
+        """
         channel = clean(channel)
         if watched.ignored or channel in watched.channels:
             return
         traffic = self.telemetry.accumulators.channel(channel)
         name = traffic.name
         # Two names beyond the limit share `_other`; its messages are still counted once a connection.
-        if name not in watched.channels.values():
+        if not counts_itself and name not in {cells.name for cells in watched.channel_traffic}:
             watched.channel_traffic = (*watched.channel_traffic, traffic)
         watched.channels[channel] = name
         if watched.state is State.OPEN:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from socketscope import semconv
-from socketscope.telemetry.accumulators import ChannelTraffic, Traffic, Where
+from socketscope.telemetry.accumulators import Where
+from socketscope.telemetry.traffic import ChannelTraffic, Traffic
 
 UNKNOWN_ROUTE = "_unknown"
 """Route of a connection whose framework told none."""
