@@ -35,6 +35,7 @@ class Following:
         self.behind = True
         self.opened = False
         self._noted = Position("", 0)
+        self._missed: Position | None = None
         self._audited: Position | None = None
         self._seen: dict[str, int] = {}
         self._since = ""
@@ -88,7 +89,9 @@ class Following:
             yield from self._read(page)
             if page.more:
                 return
-        self.behind = bool(page.epoch) and not self._has_noted()
+        # What is noted is in the history already, so a second look finds it, or it never was there.
+        self.behind = bool(page.epoch) and not self._has_noted() and self._noted != self._missed
+        self._missed = self._noted
 
     def _read(self, page: Page) -> Iterator[Step]:
         for name, publisher in page.publishers.items():
@@ -136,10 +139,8 @@ class Following:
         return owed if seen is None or not owed else max(0, note.number - seen)
 
     def _owed(self, earlier: Standing | None) -> int:
-        """Count what a publisher that was never seen here had published in an earlier epoch, but since the opening."""
-        if earlier is None or earlier.epoch < self._since:
-            return 0
-        return earlier.last - earlier.first + 1
+        """Count what a publisher that was never seen here had published in other epochs since the opening."""
+        return earlier.since(self._since) if earlier else 0
 
     def _lost(self, count: int) -> Step:
         return Step(count, None, self.position, recovered=True, duplicate=False)

@@ -1,9 +1,11 @@
 -- Adds a message to its topic's history and publishes it, or only tells where its publisher stands.
 --
 -- KEYS: the history (a stream), the facts of the topic (a hash), the nodes that are alive (a sorted set)
--- ARGV: the channel, the run of this server, the publisher, the message's number, where the publisher stands ("epoch
---       first last", or ""), how many messages are kept, for how many milliseconds, the message ("": only tell)
--- Returns {"added" or "again", epoch, offset, first}, {"told"}, or {"gap"}: an earlier message of it is missing here.
+-- ARGV: the channel, the run of this server, the publisher, the message's number, where the publisher stands (the
+--       number of its last message that was acknowledged, and EPOCH:FIRST of the epochs in which it published, the
+--       latest first, with the number of its first message there; or ""), how many messages are kept, for how many
+--       milliseconds, the message ("": only tell)
+-- Returns {"added" or "again", epoch, offset}, {"told"}, or {"gap"}: an earlier message of it is missing here.
 
 local history, facts, nodes = KEYS[1], KEYS[2], KEYS[3]
 local channel, run, publisher, number, stands, kept, ttl, message =
@@ -22,7 +24,7 @@ end
 local epoch, top = topic_now(history, facts, run)
 local own = redis.call('HGET', facts, field)
 local first, last, earlier = 0, 0, ''
-local stood_epoch, stood_first, stood_last = string.match(stands, '^(%x+) (%d+) (%d+)$')
+local stood_last, stood_epoch, stood_first = string.match(stands, '^(%d+) (%x+):(%d+)')
 stood_first, stood_last = tonumber(stood_first), tonumber(stood_last or '0')
 if own then
   first, last, earlier = string.match(own, '^(%d+) (%d+) %x+ ?(.*)$')
@@ -43,7 +45,7 @@ if message ~= '' then
         break
       end
     end
-    return {'again', epoch, place, first}
+    return {'again', epoch, place}
   end
   if number ~= math.max(last, stood_last) + 1 then return {'gap'} end
   top = top + 1
@@ -67,4 +69,4 @@ elseif earlier ~= '' and number == first then
 end
 redis.call('PUBLISH', channel, head .. '\n' .. message)
 if message == '' then return {'told'} end
-return {'added', epoch, top, first}
+return {'added', epoch, top}

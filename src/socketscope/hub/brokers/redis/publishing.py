@@ -111,13 +111,11 @@ class Outbox:
             self._sent.append(publication)
         return list(self._sent)
 
-    def answered(self, position: Position, first: int) -> Publication:
-        """Note that the server has the oldest message that was sent, and give it.
-
-        `first` is the number of its publisher's first message in the epoch.
-        """
+    def answered(self, position: Position) -> Publication:
+        """Note that the server has the oldest message that was sent, and give it."""
         publication = self._sent.popleft()
-        publication.publisher.stands = Standing(position.epoch, first, publication.number)
+        publisher = publication.publisher
+        publisher.stands = (publisher.stands or Standing(0, ())).after(position.epoch, publication.number)
         self._release(publication)
         if not publication.position.done():
             publication.position.set_result(position)

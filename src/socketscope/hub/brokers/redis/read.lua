@@ -12,7 +12,7 @@ local together = 5
 
 local epoch
 if run == '' then
-  epoch = topic_as_kept(history, facts)
+  epoch = redis.call('HGET', facts, 'epoch')
 else
   epoch = topic_now(history, facts, run)
   if redis.call('PTTL', facts) < 0 then redis.call('PEXPIRE', facts, ttl) end

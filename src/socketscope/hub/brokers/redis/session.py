@@ -282,8 +282,8 @@ class Session:
                 kind, *facts = answer
                 if kind == b"gap":
                     raise LinkLostError("a message that was sent before another one did not get there")
-                epoch, offset, first = facts
-                publication = outbox.answered(Position(epoch.decode(), offset), first)
+                epoch, offset = facts
+                publication = outbox.answered(Position(epoch.decode(), offset))
                 state.ledger.published(publication.topic)
 
     async def _tell_standings(self, standings: Iterable[tuple[str, Publisher]]) -> None:

@@ -10,22 +10,16 @@ local function write_epoch(number)
   return string.format('%014x', number)
 end
 
--- Gives the epoch of a topic and the offset of its last message; nil where there is no such topic, or a half of one.
-local function topic_as_kept(history, facts)
-  local found = redis.call('HMGET', facts, 'epoch', 'top')
-  local epoch, top = found[1], tonumber(found[2] or '0')
-  if not epoch or (top > 0 and redis.call('EXISTS', history) == 0) then return nil, 0 end
-  return epoch, top
-end
-
--- The same, but there is a topic afterwards, and its epoch is one of this run of the server.
+-- Gives the epoch of a topic and the offset of its last message. Makes the topic where there is none, and begins an
+-- epoch where its last one was not in this run of the server.
 local function topic_now(history, facts, run)
-  local epoch, top = topic_as_kept(history, facts)
+  local found = redis.call('HMGET', facts, 'epoch', 'top', 'run')
+  local epoch, top = found[1], tonumber(found[2] or '0')
   if not epoch then
-    redis.call('DEL', history, facts)
+    redis.call('DEL', history)
     epoch = write_epoch(time_as_epoch())
     redis.call('HSET', facts, 'epoch', epoch, 'run', run, 'top', 0)
-  elseif redis.call('HGET', facts, 'run') ~= run then
+  elseif found[3] ~= run then
     -- The server was started again: what it had acknowledged last may be missing, and offsets are given anew.
     redis.call('HSET', facts, 'before', epoch, 'base', top)
     epoch = write_epoch(math.max(time_as_epoch(), tonumber(epoch, 16) + 1))

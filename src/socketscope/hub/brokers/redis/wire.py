@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from socketscope.hub.message import Position
 
+EPOCHS: Final = 4
+"""So many epochs in which it has published a publisher remembers."""
+
 
 class Standing(NamedTuple):
-    """The messages of a publisher in one epoch of a topic, by number: from `first` to `last`."""
+    """The messages of a publisher in a topic: up to number `last`, of each epoch from number `first` on."""
 
-    epoch: str
-    first: int
     last: int
+    epochs: tuple[tuple[str, int], ...]
+    """`(epoch, first)`, the latest epoch first."""
+
+    def after(self, epoch: str, number: int) -> Standing:
+        """Give the standing after one more message."""
+        if self.epochs and self.epochs[0][0] == epoch:
+            return Standing(number, self.epochs)
+        return Standing(number, ((epoch, number), *self.epochs)[:EPOCHS])
+
+    def since(self, epoch: str) -> int:
+        """Count the messages of an epoch and of those after it."""
+        first = next((first for began, first in reversed(self.epochs) if began >= epoch), self.last + 1)
+        return self.last - first + 1
 
     def __str__(self) -> str:
-        return f"{self.epoch} {self.first} {self.last}"
+        return f"{self.last} " + ",".join(f"{epoch}:{first}" for epoch, first in self.epochs)
 
 
 class Frame(NamedTuple):
     """What is published on a topic's channel: a message, or a note that only says where its publisher stands.
 
     `position` is the message's own, or for a note the last one of the topic; `earlier` is where the publisher stood
-    in an earlier epoch: told in notes, and with its first message in this one.
+    before: told in notes, and with its first message in an epoch.
     """
 
     note: bool
@@ -44,7 +58,7 @@ class Entry(NamedTuple):
 
 
 class Publisher(NamedTuple):
-    """Where a publisher stands in the history, and stood in an earlier epoch; `last` was published in `epoch`."""
+    """Where a publisher stands in the history, and stood when it came there; `last` was published in `epoch`."""
 
     first: int
     last: int
@@ -91,5 +105,6 @@ def parse_page(answer: Sequence[Any]) -> Page:
 def _standing(words: Sequence[str]) -> Standing | None:
     if not words:
         return None
-    epoch, first, last = words
-    return Standing(epoch, int(first), int(last))
+    last, text = words
+    pairs = (pair.split(":") for pair in text.split(","))
+    return Standing(int(last), tuple((epoch, int(first)) for epoch, first in pairs))
