@@ -72,7 +72,7 @@ class Client:
         if self.wire is not None:
             self.wire.on_pause = self._paused
             self.wire.on_resume = self._resumed
-            self.wire.on_lost = self.lost
+            self.wire.on_closing = self.lost
             self.wire.on_shutdown = hub.advice
             if self.wire.writing_paused:
                 self._paused()
@@ -156,7 +156,7 @@ class Client:
             self.reporter.cut(self.record, code, reason)
         self._gone(SLOW)
         if self.wire is not None:
-            self.wire.abort()
+            self.wire.transport.abort()
         elif self._handler is not None and not self._handler.done():
             self._handler_cancelled = True
             self._handler.cancel()
@@ -208,7 +208,7 @@ class Client:
         """Let go of everything, at the end of the handler's block; returns whether a cancellation in it was ours."""
         self._gone(CLOSED)
         if self.wire is not None:
-            self.wire.on_pause = self.wire.on_resume = self.wire.on_lost = self.wire.on_shutdown = None
+            self.wire.on_pause = self.wire.on_resume = self.wire.on_closing = self.wire.on_shutdown = None
         return self._handler_cancelled
 
     def _queue(self, message: Outgoing, lane: Lane) -> None:
@@ -228,7 +228,7 @@ class Client:
 
     def _write(self, message: Outgoing) -> None:
         if self.wire is not None:
-            self.wire.write(message)
+            self.wire.transport.write(message.frame)
         if self.record is not None:
             now = self.hub.clock.monotonic()
             self.record.sent_directly(message.size, message.cell, now, binary=message.binary)

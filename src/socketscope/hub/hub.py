@@ -124,6 +124,11 @@ class Hub:
         data, _ = payload({"code": code, "reason": reason})
         await self.broker.publish(Envelope(user_topic(_name("user", user)), data, "close", publisher=self.id))
 
+    def subscribers(self, channel: str) -> int:
+        """Give how many connections of this process are in a channel."""
+        found = self._channels.get(channel_topic(channel))
+        return len(found) if found is not None else 0
+
     # What clients call --------------------------------
 
     async def subscribe(self, client: Client, channel: str) -> Position:
@@ -250,7 +255,8 @@ class Hub:
         accumulators = self.telemetry.accumulators
         traffic = accumulators.channel(USER_CHANNEL if hidden else name)
         options = next((found for pattern, found in self._options.items() if fnmatchcase(name, pattern)), None)
-        return Channel(topic, name, options or ChannelOptions(), accumulators.ledgers.open(traffic), hidden=hidden)
+        ledger = accumulators.ledgers.open(traffic)
+        return Channel(topic, name, options or ChannelOptions(), ledger, now=self.clock.monotonic, hidden=hidden)
 
 
 def _name(what: str, name: str) -> str:

@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 class Subscription(Lane):
     """The lane of a channel in a client's queue, with what is needed to write to the client."""
 
-    __slots__ = ("channel", "client", "record", "wire")
+    __slots__ = ("channel", "client", "record")
 
     def __init__(self, client: Client, channel: Channel) -> None:
         super().__init__(channel.options.policy, channel.ledger)
         self.client = client
         self.channel = channel
-        # Here too, since publishing looks at both once for each delivery.
-        self.wire = client.wire
         self.record = client.record

@@ -1,22 +1,18 @@
 """uvicorn's WebSocket protocol with access to the connection itself: `uvicorn --ws socketscope.hub.uvicorn:Protocol`.
 
-The hub makes a frame once for each message and writes it to every connection; a connection whose client reads too
-slowly is seen by its transport, and one that reads nothing can be cut. Everything else is as in uvicorn.
+The hub makes a frame once for each message and writes it to the transport of every connection. Everything else is as
+in uvicorn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import OPEN
 
 from socketscope import semconv
-from socketscope.hub.outgoing import Outgoing
-
-if TYPE_CHECKING:
-    from socketscope.hub.subscription import Subscription
 
 
 class Protocol(WebSocketsSansIOProtocol):
@@ -27,7 +23,7 @@ class Protocol(WebSocketsSansIOProtocol):
         self.writing_paused = False
         self.on_pause: Callable[[], None] | None = None
         self.on_resume: Callable[[], None] | None = None
-        self.on_lost: Callable[[], None] | None = None
+        self.on_closing: Callable[[], None] | None = None
         self.on_shutdown: Callable[[], str] | None = None
 
     async def run_asgi(self) -> None:
@@ -50,44 +46,43 @@ class Protocol(WebSocketsSansIOProtocol):
         if self.on_resume is not None:
             self.on_resume()
 
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent; it may be a close frame."""
+        super().data_received(data)
+        self._look()
+
+    def send(self, message: Any) -> Any:
+        """Send an ASGI message; it may be the last."""
+        return super().send(message) if message["type"] != "websocket.close" else self._send_close(message)
+
+    def shutdown(self) -> None:
+        """Close, since the server is going down."""
+        super().shutdown()
+        self._look()
+
+    def keepalive_timeout(self) -> None:
+        """Close, since the client did not answer a ping in time."""
+        super().keepalive_timeout()
+        self._look()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the connection has ended."""
         super().connection_lost(exc)
-        if self.on_lost is not None:
-            self.on_lost()
+        self._look()
 
     def is_open(self) -> bool:
         """Whether a frame may still be written: the closing handshake has not begun, and nobody closed the socket."""
         # Both: the protocol's state knows nothing of a transport that was closed, nor a transport of a close frame.
         return self.conn.state is OPEN and not self.transport.is_closing()
 
-    def write(self, message: Outgoing) -> None:
-        """Write a message as a frame that is not compressed, which is legal whatever was negotiated (RFC 7692, 6)."""
-        self.transport.write(message.frame)
+    async def _send_close(self, message: Any) -> None:
+        try:
+            await super().send(message)
+        finally:
+            self._look()
 
-    def buffered(self) -> int:
-        """Give how many bytes wait in the transport's buffer."""
-        return self.transport.get_write_buffer_size()
-
-    def abort(self) -> None:
-        """Drop the connection."""
-        self.transport.abort()
-
-    @staticmethod
-    def write_all(subscriptions: Sequence[Subscription], message: Outgoing) -> Sequence[Subscription]:
-        """Write a message to the connection of each, and count it there; gives those that were not open."""
-        frame = message.frame
-        size, cell, binary = message.size, message.cell, message.binary
-        now = subscriptions[0].client.hub.clock.monotonic()
-        gone = []
-        for subscription in subscriptions:
-            wire: Any = subscription.wire
-            transport = wire.transport
-            if wire.conn.state is not OPEN or transport.is_closing():
-                gone.append(subscription)
-                continue
-            transport.write(frame)
-            record = subscription.record
-            if record is not None:
-                record.sent_directly(size, cell, now, binary=binary)
-        return gone
+    def _look(self) -> None:
+        # Called wherever the state may change, so that publishing need not ask each connection for it.
+        if self.on_closing is not None and not self.is_open():
+            told, self.on_closing = self.on_closing, None
+            told()

@@ -138,12 +138,14 @@ class Connection(ConnectionRecord):
 
     def sent_directly(self, size: int, cell: int, now: int, *, binary: bool) -> None:
         """Note that a message of `size` bytes was handed to the server past `send()`; `cell` is that of its size."""
-        flow = self.traffic.transmit
-        (flow.binary if binary else flow.text)[cell] += 1
-        flow.bytes += size
+        self.traffic.transmit.add(1, size, cell, binary=binary)
         self.messages_sent += 1
         self.bytes_sent += size
         self.last_activity = now
+        self.sent_in_channels(size)
+
+    def sent_in_channels(self, size: int) -> None:
+        """Count a message that was sent in every channel that does not count its messages itself."""
         for channel in self.channel_traffic:
             channel.messages[1] += 1
             channel.bytes[1] += size

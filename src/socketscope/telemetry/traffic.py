@@ -18,6 +18,11 @@ class Flow:
         self.binary = [0] * CELLS
         self.bytes = 0
 
+    def add(self, messages: int, size: int, cell: int, *, binary: bool) -> None:
+        """Count messages of `size` bytes each; `cell` is that of the size."""
+        (self.binary if binary else self.text)[cell] += messages
+        self.bytes += messages * size
+
     def sizes(self) -> list[int]:
         """Give the cells of both types together."""
         return [text + binary for text, binary in zip(self.text, self.binary, strict=True)]
