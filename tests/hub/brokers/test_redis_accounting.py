@@ -120,8 +120,9 @@ class Subscribing:
 class Accounting(RuleBasedStateMachine):
     url = None
 
-    @initialize()
-    def begin(self):
+    @initialize(publishers_first=st.booleans())
+    def begin(self, publishers_first):
+        self.publishers_first = publishers_first
         self.runner = asyncio.Runner()
         self.server = Server(self.url)
         self.publishing = [Publishing(f"{index + 10:x}") for index in range(PUBLISHERS)]
@@ -201,6 +202,13 @@ class Accounting(RuleBasedStateMachine):
             one.following.fall_behind()
 
     @rule(index=st.integers(0, SUBSCRIBERS - 1))
+    def come_back(self, index):
+        self.link(index)
+        for _ in range(100):
+            self.read(index)
+        assert not self.subscribing[index].following.behind
+
+    @rule(index=st.integers(0, SUBSCRIBERS - 1))
     def lose_link(self, index):
         self.subscribing[index].linked = False
         self.subscribing[index].frames.clear()
@@ -250,23 +258,27 @@ class Accounting(RuleBasedStateMachine):
 
     def teardown(self):
         try:
-            for index in range(PUBLISHERS):
-                self.runner.run(self._send(index))
-            for index in range(SUBSCRIBERS):
-                self.link(index)
+            for back in (self._all_send, self._all_come_back)[:: 1 if self.publishers_first else -1]:
+                back()
             for index in range(PUBLISHERS if self.evicted else 0):
                 # Only the next message shows what was lost without a word.
                 self.runner.run(self._queue(index, 1))
                 self.runner.run(self._send(index))
             for index, one in enumerate(self.subscribing):
                 self.arrive(index, len(one.frames))
-                for _ in range(100):
-                    self.read(index)
-                assert not one.following.behind
+                self.come_back(index)
                 self.close_ledger(one)
         finally:
             self.server.close()
             self.runner.close()
+
+    def _all_send(self):
+        for index in range(PUBLISHERS):
+            self.runner.run(self._send(index))
+
+    def _all_come_back(self):
+        for index in range(SUBSCRIBERS):
+            self.come_back(index)
 
     def close_ledger(self, one):
         published = set.union(*(publishing.acknowledged for publishing in self.publishing))
