@@ -9,18 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from asyncio.tasks import _enter_task, _leave_task
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from types import coroutine
-from typing import Any
+from typing import Any, Final, TypeVar
 
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
+T = TypeVar("T")
+
+_DONE: Final = object()
 
 
 class Sender:
     """Sends ASGI messages one after the other in the name of one client.
 
-    `next_message` is asked, in the client's own task, for what to send once a send that had to wait is done;
-    `failed` is told what `send` raised. Neither is called within `begin`.
+    Time limits and spans inside `send` belong to the client's own task and context, whoever begins to send.
+    `next_message` is asked, in that task, for what to send once a send that had to wait is done; `failed` is told what
+    `send` raised after it had to wait.
     """
 
     def __init__(
@@ -30,50 +34,28 @@ class Sender:
         next_message: Callable[[], dict[str, Any] | None],
         failed: Callable[[Exception], None],
     ) -> None:
-        self._send = send
+        self.send = send
+        self.context = contextvars.copy_context()
+        self.task = asyncio.get_running_loop().create_task(self._run(), context=self.context)
+        self.busy = False
+        """Whether a send is under way: no other may begin."""
         self._next_message = next_message
         self._failed = failed
-        self._loop = asyncio.get_running_loop()
-        self._context = contextvars.copy_context()
-        self._task: asyncio.Task[None] | None = None
-        self._begun: tuple[Coroutine[Any, Any, None], Any] | None = None
+        self._begun: tuple[Generator[Any, Any, None], Any] | None = None
         self._wake = asyncio.Event()
 
-    def begin(self, message: dict[str, Any]) -> bool:
-        """Send a message; returns whether that is done already. Raises what `send` raises until its first wait.
-
-        Must not be called again before that is done.
-        """
-        task = self._task
-        if task is None:
-            # The task in whose name everything is sent: time limits and spans inside `send` belong to this client.
-            task = self._task = self._loop.create_task(self._run(), context=self._context)
-        loop = self._loop
-        outer = asyncio.current_task(loop)
-        if outer is not None:
-            _leave_task(loop, outer)
-        _enter_task(loop, task)
-        try:
-            sending = self._send(message)
-            waits_for = self._context.run(sending.send, None)
-        except StopIteration:
-            return True
-        finally:
-            _leave_task(loop, task)
-            if outer is not None:
-                _enter_task(loop, outer)
-        self._begun = (sending, waits_for)
-        self._wake.set()
-        return False
-
     def go_on(self) -> None:
-        """Send what `next_message` gives, though nothing had to wait."""
+        """Send what `next_message` gives, as soon as nothing is under way."""
+        self._wake.set()
+
+    def hand_over(self, begun: Generator[Any, Any, None], waits_for: Any) -> None:
+        """Let the client's task see to a send that waits."""
+        self._begun = begun, waits_for
         self._wake.set()
 
     def stop(self) -> None:
-        """Give up what is being sent, and end the task."""
-        if self._task is not None:
-            self._task.cancel()
+        """Give up what is under way, and end the task."""
+        self.task.cancel()
         if self._begun is not None:
             self._begun[0].close()
             self._begun = None
@@ -82,18 +64,56 @@ class Sender:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self.busy = True
             begun, self._begun = self._begun, None
             try:
                 if begun is not None:
                     await _rest(*begun)
                 while (message := self._next_message()) is not None:
-                    await self._send(message)
+                    await self.send(message)
             except Exception as error:  # noqa: BLE001  # whatever a server raises, it is this client's end
                 self._failed(error)
+            self.busy = False
+
+
+def begin(
+    senders: Iterable[tuple[T, Sender]], message: Callable[[], dict[str, Any]]
+) -> list[tuple[T, Exception | None]]:
+    """Begin to send a message in the name of many clients; none of them must be `busy`.
+
+    Returns those with whom it is not done: with what `send` raised, or with None where it waits.
+    """
+    loop = asyncio.get_running_loop()
+    outer = asyncio.current_task(loop)
+    left: list[tuple[T, Exception | None]] = []
+    if outer is not None:
+        _leave_task(loop, outer)
+    try:
+        for item, sender in senders:
+            sender.busy = True
+            _enter_task(loop, sender.task)
+            try:
+                begun = sender.send(message()).__await__()
+                # `next` with a default: no exception is made for a coroutine that returns, as nearly every one does.
+                waits_for = sender.context.run(next, begun, _DONE)
+            except Exception as error:  # noqa: BLE001  # whatever a server raises, it is this client's end
+                left.append((item, error))
+                waits_for = _DONE
+            finally:
+                _leave_task(loop, sender.task)
+            if waits_for is _DONE:
+                sender.busy = False
+            else:
+                sender.hand_over(begun, waits_for)
+                left.append((item, None))
+    finally:
+        if outer is not None:
+            _enter_task(loop, outer)
+    return left
 
 
 @coroutine
-def _rest(begun: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+def _rest(begun: Generator[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
     """Run a coroutine that has been begun, and waits for something, to its end."""
     try:
         while True:

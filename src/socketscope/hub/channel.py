@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
+from socketscope.hub.asgi import Sender, begin
 from socketscope.hub.message import Delivery, Position
 from socketscope.hub.options import ChannelOptions
 from socketscope.hub.outgoing import Outgoing, outgoing
@@ -44,7 +45,7 @@ class Channel:
         self.lock = asyncio.Lock()
         """Held while the broker is told to subscribe or unsubscribe."""
         self._wired: dict[Subscription, asyncio.Transport] = {}
-        self._ready: dict[Subscription, None] = {}
+        self._ready: dict[Subscription, Sender] = {}
         self._behind: dict[Subscription, None] = {}
 
     def __len__(self) -> int:
@@ -61,8 +62,8 @@ class Channel:
             self._behind[subscription] = None
         elif client.wire is not None:
             self._wired[subscription] = client.wire.transport
-        else:
-            self._ready[subscription] = None
+        elif client.sender is not None:
+            self._ready[subscription] = client.sender
 
     def discard(self, subscription: Subscription) -> None:
         """Take it out."""
@@ -82,15 +83,25 @@ class Channel:
             return
         message = outgoing(delivery, positions=self.options.positions, channel=self.name)
         # Taken before anything is written: who falls behind in between has had its message.
-        others = (*self._ready, *self._behind)
+        behind = list(self._behind)
         if self._wired:
             self._write(message)
-        delivered = 0
-        for subscription in others:
+        if self._ready:
+            self._begin(message)
+        for subscription in behind:
             if subscription.client.take(message, subscription):
-                delivered += 1
-        if delivered:
-            self.ledger.delivered(delivered, message.size)
+                self.ledger.delivered(1, message.size)
+
+    def _begin(self, message: Outgoing) -> None:
+        """Begin to send a message to everyone who has no wire."""
+        ready = [(subscription, sender) for subscription, sender in self._ready.items() if not sender.busy]
+        if len(ready) < len(self._ready):  # a middleware publishes while it sends
+            for subscription in [entry for entry, sender in self._ready.items() if sender.busy]:
+                subscription.client.take(message, subscription)
+        left = begin(ready, message.asgi)
+        self.ledger.delivered(len(ready) - len(left), message.size)
+        for subscription, error in left:
+            subscription.client.began(message, subscription, error)
 
     def _write(self, message: Outgoing) -> None:
         """Write a message to everyone's transport, and count it there."""

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from socketscope.errors import ClientGoneError
-from socketscope.hub.asgi import Sender
+from socketscope.hub.asgi import Sender, begin
 from socketscope.hub.message import Position
 from socketscope.hub.options import Disconnect
 from socketscope.hub.outbox import FULL, QUEUED, Lane, Outbox
@@ -67,7 +67,7 @@ class Client:
         self._end = (NO_STATUS, "")
         self._closing: tuple[int, str] | None = None
         self._close_timer: asyncio.TimerHandle | None = None
-        self._sender = Sender(socket.send, next_message=self._next, failed=self._send_failed)
+        self.sender = self._make_sender() if self.wire is None else None
         self._paused_at = 0
         if self.wire is not None:
             self.wire.on_pause = self._paused
@@ -185,20 +185,24 @@ class Client:
 
     def take(self, message: Outgoing, lane: Lane) -> bool:
         """Send a message, or queue it; returns True where it is sent, and not counted yet in the lane's ledger."""
-        if self.state is not State.OPEN:
+        if self.state is not State.OPEN or (self.wire is not None and not self.wire.is_open()):
             lane.ledger.refused(CLOSED)
             return False
         if self.behind:
             self._queue(message, lane)
             return False
-        if self.wire is None:
-            return self._begin(message, lane)
-        if not self.wire.is_open():
-            lane.ledger.refused(CLOSED)
-            self.lost()
+        if self.sender is None:
+            self._write(message)
+            return True
+        if self.sender.busy:  # a middleware publishes while it sends
+            self._queue(message, lane)
+            self._fall_behind()
+            self.sender.go_on()
             return False
-        self._write(message)
-        return True
+        left = begin(((self, self.sender),), message.asgi)
+        for _, error in left:
+            self.began(message, lane, error)
+        return not left
 
     def lost(self) -> None:
         """Note that the connection has ended."""
@@ -255,29 +259,21 @@ class Client:
 
     # With plain ASGI --------------------------------
 
-    def _begin(self, message: Outgoing, lane: Lane) -> bool:
-        # What is published while this message is under way, by a middleware or in the meantime, has to wait for it.
-        self.behind = True
-        try:
-            done = self._sender.begin(message.asgi())
-        except Exception:  # noqa: BLE001  # whatever a server raises, it is this client's end
+    def began(self, message: Outgoing, lane: Lane, error: Exception | None) -> None:
+        """Note that a message was not sent at once: `send` raised `error`, or waits for the client."""
+        if error is not None:
             lane.ledger.refused(FAILED)
             self.lost()
-            return False
+            return
         if self.state is State.GONE:  # cut off by what its own message set off
-            self._sender.stop()
             lane.ledger.refused(CLOSED)
-            return False
-        if done and not self.outbox:
-            self.behind = False
-            return True
+            if self.sender is not None:
+                self.sender.stop()
+            return
         lane.ledger.queued()
         self.outbox.sending = (message, lane)
         self.outbox.bytes += message.size
         self._fall_behind()
-        if done:
-            self._sender.go_on()
-        return False
 
     def _next(self) -> dict[str, Any] | None:
         """Tell the sender what to send next; what it was sending before is done."""
@@ -304,6 +300,9 @@ class Client:
         self.progress_at = self._loop.time()
         self.hub.moved(self)
 
+    def _make_sender(self) -> Sender:
+        return Sender(self._socket.send, next_message=self._next, failed=self._send_failed)
+
     def _caught_up(self) -> None:
         self.behind = False
         self.hub.moved(self)
@@ -311,11 +310,14 @@ class Client:
             self._send_close()
 
     def _send_close(self) -> None:
-        try:
-            if (message := self._close_message()) is not None:
-                self._sender.begin(message)
-        except Exception:  # noqa: BLE001  # the client left first
-            self.lost()
+        message = self._close_message()
+        if message is None:
+            return
+        if self.sender is None:  # a close goes through ASGI also where messages do not: the server has to know
+            self.sender = self._make_sender()
+        for _, error in begin(((self, self.sender),), lambda: message):
+            if error is not None:  # the client left first
+                self.lost()
 
     def _close_message(self) -> dict[str, Any] | None:
         closing, self._closing = self._closing, None
@@ -331,5 +333,6 @@ class Client:
             self._close_timer.cancel()
         self.hub.leave_all(self)
         self.outbox.clear(reason)
-        self._sender.stop()
+        if self.sender is not None:
+            self.sender.stop()
         self.behind = False
