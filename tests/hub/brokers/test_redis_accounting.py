@@ -50,8 +50,10 @@ class Server:
     def publish(self, publisher, number, message):
         answer = self.scripts["publish"](
             [*self.keys, self.names.nodes],
-            [self.names.channel(TOPIC), str(self.runs), publisher.name, number, str(publisher.stands or "")]
-            + [KEPT, 3_600_000, message],
+            [
+                *(self.names.channel(TOPIC), str(self.runs), publisher.name, number, str(publisher.stands or "")),
+                *(KEPT, 3_600_000, message),
+            ],
         )
         frame = None
         if answer[0] in (b"added", b"told"):

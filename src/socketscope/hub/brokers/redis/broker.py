@@ -233,9 +233,9 @@ class RedisBroker:
         why = f"{self._server.shown}: {first}"
         if self._linked.is_set():
             self._since = time.monotonic()
-            log.warning("The link to %s is lost, and is made anew.", why)
+            log.warning("The link is lost and made anew: %s", why)
         elif why != self._why:
-            log.warning("No link to %s. It is tried again.", why)
+            log.warning("No link, tried again: %s", why)
         self._why = why
 
     async def _take_leave(self, state: State, session: Session) -> None:

@@ -145,6 +145,7 @@ class Outbox:
         self._sent.clear()
         self._waiting.clear()
         self._held_messages = self._held_bytes = 0
+        self._nothing.set()
 
     def _publisher(self, topic: str) -> Publisher:
         publisher = self._publishers.get(topic)
