@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from socketscope.hub.asgi import Sender, begin
+from socketscope.hub.asgi import Batch, Carrier, Carriers
+from socketscope.hub.link import AsgiLink, Link
+from socketscope.hub.link_wire import WireLink
 from socketscope.hub.message import Delivery, Position
 from socketscope.hub.options import ChannelOptions
 from socketscope.hub.outgoing import Outgoing, outgoing
@@ -26,49 +28,51 @@ class Channel:
         name: str,
         options: ChannelOptions,
         ledger: Ledger,
+        carriers: Carriers,
         *,
         now: Callable[[], int],
         hidden: bool = False,
     ) -> None:
         self.topic = topic
         self.name = name
-        self.hidden = hidden
-        """Whether it is no channel that anybody joins: the topic of a user."""
         self.options = options
         self.ledger = ledger
-        self._now = now
+        self.hidden = hidden
+        """Whether it is no channel that anybody joins: the topic of a user."""
         self.members = 0
         """Subscriptions, and those that are on their way: the broker is listened to while there are any."""
         self.listening = False
-        self.position = Position("", 0)
-        """Where the topic stands, as far as it was received."""
         self.lock = asyncio.Lock()
         """Held while the broker is told to subscribe or unsubscribe."""
+        self.position = Position("", 0)
+        """Where the topic stands, as far as it was received."""
+        self._carriers = carriers
+        self._now = now
         self._wired: dict[Subscription, asyncio.Transport] = {}
-        self._ready: dict[Subscription, Sender] = {}
+        self._plain: dict[Subscription, AsgiLink] = {}
         self._behind: dict[Subscription, None] = {}
 
     def __len__(self) -> int:
-        return len(self._wired) + len(self._ready) + len(self._behind)
+        return len(self._wired) + len(self._plain) + len(self._behind)
 
-    def subscriptions(self) -> Iterable[Subscription]:
+    def links(self) -> Iterable[Link]:
         """Give everyone's."""
-        return (*self._wired, *self._ready, *self._behind)
+        return [subscription.link for subscription in (*self._wired, *self._plain, *self._behind)]
 
     def add(self, subscription: Subscription) -> None:
         """Let a subscription take part."""
-        client = subscription.client
-        if client.behind:
+        link = subscription.link
+        if link.behind:
             self._behind[subscription] = None
-        elif client.wire is not None:
-            self._wired[subscription] = client.wire.transport
-        elif client.sender is not None:
-            self._ready[subscription] = client.sender
+        elif isinstance(link, WireLink):
+            self._wired[subscription] = link.transport
+        elif isinstance(link, AsgiLink):
+            self._plain[subscription] = link
 
     def discard(self, subscription: Subscription) -> None:
         """Take it out."""
         self._wired.pop(subscription, None)
-        self._ready.pop(subscription, None)
+        self._plain.pop(subscription, None)
         self._behind.pop(subscription, None)
 
     def moved(self, subscription: Subscription) -> None:
@@ -86,52 +90,50 @@ class Channel:
         behind = list(self._behind)
         if self._wired:
             self._write(message)
-        if self._ready:
+        if self._plain:
             self._begin(message)
         for subscription in behind:
-            if subscription.client.take(message, subscription):
-                self.ledger.delivered(1, message.size)
-
-    def _begin(self, message: Outgoing) -> None:
-        """Begin to send a message to everyone who has no wire."""
-        ready = [(subscription, sender) for subscription, sender in self._ready.items() if not sender.busy]
-        if len(ready) < len(self._ready):  # a middleware publishes while it sends
-            for subscription in [entry for entry, sender in self._ready.items() if sender.busy]:
-                subscription.client.take(message, subscription)
-        left = begin(ready, message.asgi)
-        self.ledger.delivered(len(ready) - len(left), message.size)
-        for subscription, error in left:
-            subscription.client.began(message, subscription, error)
+            self._take(message, subscription)
 
     def _write(self, message: Outgoing) -> None:
-        """Write a message to everyone's transport, and count it there."""
-        # The loop of the whole hub: it touches as little of each connection as it can. `Client._write` is the same
-        # for one.
-        frame, size, cell, binary = message.frame, message.size, message.cell, message.binary
-        now = self._now()
-        written, traffic, here = 0, None, 0
-        gone = []
-        for subscription, transport in list(self._wired.items()):
+        """Write a message to everyone's transport."""
+        # The loop of the whole hub: of each connection it touches the transport alone. That the closing handshake has
+        # begun takes a subscription out before (`Wire.on_closing`); what is left to ask is whether the socket is open.
+        frame = message.frame
+        subscriptions = list(self._wired.items())
+        gone: dict[Subscription, None] = {}
+        for subscription, transport in subscriptions:
             if transport.is_closing():
-                gone.append(subscription)
-                continue
-            transport.write(frame)
-            written += 1
-            record = subscription.record
-            if record is not None:
-                if record.traffic is not traffic:
-                    if traffic is not None:
-                        traffic.transmit.add(here, size, cell, binary=binary)
-                    traffic, here = record.traffic, 0
-                here += 1
-                record.messages_sent += 1
-                record.bytes_sent += size
-                record.last_activity = now
-                if record.channel_traffic:
-                    record.sent_in_channels(size)
-        if traffic is not None:
-            traffic.transmit.add(here, size, cell, binary=binary)
-        self.ledger.delivered(written, size)
+                gone[subscription] = None
+            else:
+                transport.write(frame)
+        self.ledger.delivered(len(subscriptions) - len(gone), message.size)
+        message.count((entry.record for entry, _ in subscriptions if entry not in gone), self._now())
         for subscription in gone:
             self.ledger.refused(CLOSED)
-            subscription.client.lost()
+            subscription.link.owner.lost()
+
+    def _begin(self, message: Outgoing) -> None:
+        """Begin to send a message to everyone whose server speaks plain ASGI."""
+        targets = list(self._plain)
+        if self._carriers.sending:  # a middleware publishes while it sends
+            for subscription in [entry for entry, link in self._plain.items() if link.is_sending()]:
+                targets.remove(subscription)
+                self._take(message, subscription)
+
+        def waits(subscription: Subscription, carrier: Carrier) -> AsgiLink:
+            link = self._plain[subscription]
+            link.waits(message, subscription, carrier)
+            return link
+
+        def failed(subscription: Subscription) -> None:
+            self._plain[subscription].failed(subscription)
+
+        batch = Batch(targets, message.asgi, announce=True, waits=waits, failed=failed)
+        self._carriers.begin(batch)
+        self.ledger.delivered(batch.done, message.size)
+        message.count(batch.passed, self._now())
+
+    def _take(self, message: Outgoing, subscription: Subscription) -> None:
+        if subscription.link.take(message, subscription):
+            self.ledger.delivered(1, message.size)

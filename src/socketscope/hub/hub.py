@@ -12,10 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from socketscope.errors import ClientGoneError, LimitExceededError, MessageTooLargeError
+from socketscope.hub.asgi import Carriers
 from socketscope.hub.brokers.base import Broker
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.hub.channel import Channel
-from socketscope.hub.client import Client, State
+from socketscope.hub.client import Client
 from socketscope.hub.message import Delivery, Envelope, Position, channel_topic, user_topic
 from socketscope.hub.options import POLICY_VIOLATION, ChannelOptions, Limits
 from socketscope.hub.outgoing import payload
@@ -62,11 +63,13 @@ class Hub:
         accumulators = self.telemetry.accumulators
         self.direct = accumulators.ledgers.open(accumulators.channel(DIRECT_CHANNEL))
         """Ledger of what is sent to single clients."""
+        self.carriers = Carriers()
         self._channels: dict[str, Channel] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._behind: dict[Client, None] = {}
 
     async def __aenter__(self) -> Self:
+        self.carriers = Carriers()
         await self.broker.start(self)
         return self
 
@@ -77,6 +80,7 @@ class Hub:
             client.close(1012)
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self.carriers.stop()
         await self.broker.stop()
 
     # What applications call --------------------------------
@@ -99,11 +103,14 @@ class Hub:
                 client.identify(user)
                 await self._join(client, user_topic(_name("user", user)), user, hidden=True)
             yield client
+            await client.release()
         except asyncio.CancelledError:
-            if not client.release() or task is None or task.uncancel() > cancelling:
+            # Where the client was cut off, the cancellation was ours, and the block just ends (`asyncio.timeout` is
+            # the model).
+            if not client.ended_handler or task is None or task.uncancel() > cancelling:
                 raise
         finally:
-            client.release()
+            client.lost()
             del self.clients[client.id]
 
     async def publish(self, channel: str, message: Message, *, key: str | None = None) -> Position:
@@ -152,7 +159,7 @@ class Hub:
         """Note that a client fell behind, or caught up."""
         for subscription in client.subscriptions.values():
             subscription.channel.moved(subscription)
-        if client.behind:
+        if client.link.behind:
             self._behind[client] = None
         else:
             self._behind.pop(client, None)
@@ -174,8 +181,8 @@ class Hub:
             return
         if envelope.kind == "close":
             told = json.loads(envelope.payload)
-            for subscription in channel.subscriptions():
-                subscription.client.close(told["code"], told["reason"])
+            for client in [client for client in self.clients.values() if envelope.topic in client.subscriptions]:
+                client.close(told["code"], told["reason"])
             return
         channel.deliver(delivery)
 
@@ -195,7 +202,7 @@ class Hub:
         return position
 
     async def _join(self, client: Client, topic: str, name: str, *, hidden: bool = False) -> Position:
-        if client.state is not State.OPEN:
+        if not client.open:
             raise ClientGoneError(*client.ended)
         channel = self._channels.get(topic)
         if channel is None:
@@ -212,12 +219,12 @@ class Hub:
         except BaseException:
             self._left(channel)
             raise
-        if client.state is not State.OPEN or topic in client.subscriptions:  # it left, or joined twice, meanwhile
+        if not client.open or topic in client.subscriptions:  # it left, or joined twice, meanwhile
             self._left(channel)
-            if client.state is not State.OPEN:
+            if not client.open:
                 raise ClientGoneError(*client.ended)
             return channel.position
-        subscription = client.subscriptions[topic] = Subscription(client, channel)
+        subscription = client.subscriptions[topic] = Subscription(client.link, channel)
         channel.add(subscription)
         if not hidden:
             client.joined(channel.name)
@@ -256,7 +263,8 @@ class Hub:
         traffic = accumulators.channel(USER_CHANNEL if hidden else name)
         options = next((found for pattern, found in self._options.items() if fnmatchcase(name, pattern)), None)
         ledger = accumulators.ledgers.open(traffic)
-        return Channel(topic, name, options or ChannelOptions(), ledger, now=self.clock.monotonic, hidden=hidden)
+        options = options or ChannelOptions()
+        return Channel(topic, name, options, ledger, self.carriers, now=self.clock.monotonic, hidden=hidden)
 
 
 def _name(what: str, name: str) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
 from typing import Any, Final
 
 from socketscope.hub.message import Delivery, Kind, Position
+from socketscope.instrumentation.direct import sent_on
 from socketscope.telemetry.histogram import size_cell
+from socketscope.telemetry.record import ConnectionRecord
 
 _TEXT: Final = 0x81
 _BINARY: Final = 0x82
@@ -37,6 +40,10 @@ class Outgoing:
         if self._frame is None:
             self._frame = frame(_BINARY if self.binary else _TEXT, self.data)
         return self._frame
+
+    def count(self, records: Iterable[ConnectionRecord | None], now: int) -> None:
+        """Count it as sent on connections at a moment of the monotonic clock."""
+        sent_on(records, self.size, self.cell, now, binary=self.binary)
 
     def asgi(self) -> dict[str, Any]:
         """Give the ASGI message; a new one each time, since a middleware may write into it."""

@@ -8,16 +8,17 @@ from socketscope.hub.outbox import Lane
 
 if TYPE_CHECKING:
     from socketscope.hub.channel import Channel
-    from socketscope.hub.client import Client
+    from socketscope.hub.link import Link
 
 
 class Subscription(Lane):
-    """The lane of a channel in a client's queue, with what is needed to write to the client."""
+    """The lane of a channel in a client's queue, with what publishing looks at once for each delivery."""
 
-    __slots__ = ("channel", "client", "record")
+    __slots__ = ("channel", "link", "record", "send_asgi")
 
-    def __init__(self, client: Client, channel: Channel) -> None:
+    def __init__(self, link: Link, channel: Channel) -> None:
         super().__init__(channel.options.policy, channel.ledger)
-        self.client = client
+        self.link = link
         self.channel = channel
-        self.record = client.record
+        self.record = link.record
+        self.send_asgi = link.send_asgi

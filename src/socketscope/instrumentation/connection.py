@@ -136,22 +136,8 @@ class Connection(ConnectionRecord):
             return self._refused("denied", self.status or 403, now)
         return None
 
-    def sent_directly(self, size: int, cell: int, now: int, *, binary: bool) -> None:
-        """Note that a message of `size` bytes was handed to the server past `send()`; `cell` is that of its size."""
-        self.traffic.transmit.add(1, size, cell, binary=binary)
-        self.messages_sent += 1
-        self.bytes_sent += size
-        self.last_activity = now
-        self.sent_in_channels(size)
-
-    def sent_in_channels(self, size: int) -> None:
-        """Count a message that was sent in every channel that does not count its messages itself."""
-        for channel in self.channel_traffic:
-            channel.messages[1] += 1
-            channel.bytes[1] += size
-
     def waited(self, nanoseconds: int) -> None:
-        """Note for how long what was sent past `send()` had to wait for the client."""
+        """Note for how long a message that is counted elsewhere (`instrumentation/direct.py`) had to wait."""
         if nanoseconds > WAITED:
             self.traffic.send_wait.record(nanoseconds)
             if nanoseconds > self.send_max:
