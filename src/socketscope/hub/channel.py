@@ -51,6 +51,7 @@ class Channel:
         self._wired: dict[Subscription, asyncio.Transport] = {}
         self._plain: dict[Subscription, AsgiLink] = {}
         self._behind: dict[Subscription, None] = {}
+        self._awaited: list[tuple[Position, asyncio.Future[None]]] = []
 
     def __len__(self) -> int:
         return len(self._wired) + len(self._plain) + len(self._behind)
@@ -80,9 +81,25 @@ class Channel:
         self.discard(subscription)
         self.add(subscription)
 
+    async def reached(self, position: Position) -> None:
+        """Wait until the channel stands at a position here, or beyond it, or in another epoch."""
+        if _stands_before(self.position, position):
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._awaited.append((position, future))
+            await future
+
+    def stands(self, position: Position) -> None:
+        """Note where the channel stands."""
+        self.position = position
+        if self._awaited:
+            for awaited, future in self._awaited:
+                if not future.done() and not _stands_before(position, awaited):
+                    future.set_result(None)
+            self._awaited = [(awaited, future) for awaited, future in self._awaited if not future.done()]
+
     def deliver(self, delivery: Delivery) -> None:
         """Send a message to everyone; waits for nobody."""
-        self.position = delivery.position
+        self.stands(delivery.position)
         if not self:
             return
         message = outgoing(delivery, positions=self.options.positions, channel=self.name)
@@ -137,3 +154,12 @@ class Channel:
     def _take(self, message: Outgoing, subscription: Subscription) -> None:
         if subscription.link.take(message, subscription):
             self.ledger.delivered(1, message.size)
+
+    def catch_up(self, deliveries: Iterable[Delivery], subscription: Subscription) -> None:
+        """Send a client what it missed."""
+        for delivery in deliveries:
+            self._take(outgoing(delivery, positions=self.options.positions, channel=self.name), subscription)
+
+
+def _stands_before(here: Position, there: Position) -> bool:
+    return here.epoch == there.epoch and here.offset < there.offset

@@ -14,6 +14,7 @@ from socketscope.hub.message import Position
 from socketscope.hub.options import Disconnect
 from socketscope.hub.outbox import Lane
 from socketscope.hub.outgoing import Outgoing, payload
+from socketscope.hub.resume import Joined
 from socketscope.hub.sockets import Socket
 from socketscope.hub.subscription import Subscription
 from socketscope.hub.wire import wire_of
@@ -72,13 +73,16 @@ class Client:
         """Close code and reason, once it has ended."""
         return self._ended
 
-    async def subscribe(self, channel: str) -> Position:
+    async def subscribe(self, channel: str, *, last: Position | tuple[str, int] | None = None) -> Joined:
         """Join a channel; returns where it stands. Twice is once.
+
+        With `last`, the epoch and offset of the last message that the client has (`ChannelOptions.positions`), it is
+        sent what came after it first, or told that this can't be had: see `Joined`.
 
         Raises `RefusedError`, `LimitExceededError`, `ClientGoneError`, `BrokerUnavailableError`, and ValueError for a
         name that can't be used.
         """
-        return await self.hub.subscribe(self, channel)
+        return await self.hub.subscribe(self, channel, None if last is None else Position(*last))
 
     def unsubscribe(self, channel: str) -> None:
         """Leave a channel; messages that wait already are still sent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from fnmatch import fnmatchcase
@@ -13,13 +14,14 @@ from typing import Any, Self
 
 from socketscope.errors import ClientGoneError, LimitExceededError, MessageTooLargeError
 from socketscope.hub.asgi import Carriers
-from socketscope.hub.brokers.base import Broker
+from socketscope.hub.brokers.base import Broker, Member
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.hub.channel import Channel
 from socketscope.hub.client import Client
 from socketscope.hub.message import Delivery, Envelope, Position, channel_topic, user_topic
 from socketscope.hub.options import POLICY_VIOLATION, ChannelOptions, Limits
 from socketscope.hub.outgoing import payload
+from socketscope.hub.resume import Joined, read_missed
 from socketscope.hub.sockets import socket_of
 from socketscope.hub.subscription import Subscription
 from socketscope.telemetry.process import Telemetry, process_telemetry
@@ -27,6 +29,7 @@ from socketscope.telemetry.process import Telemetry, process_telemetry
 Message = str | bytes | Mapping[str, Any] | list[Any] | int | float | bool | None
 """`str` goes out as a text message, `bytes` as a binary one, everything else as JSON in a text message."""
 
+HOST = socket.gethostname()
 LONGEST_NAME = 256
 """Characters in the name of a channel or user."""
 USER_CHANNEL = "_user"
@@ -131,6 +134,13 @@ class Hub:
         data, _ = payload({"code": code, "reason": reason})
         await self.broker.publish(Envelope(user_topic(_name("user", user)), data, "close", publisher=self.id))
 
+    async def presence(self, channel: str) -> list[Member]:
+        """Give who is in a channel, in all processes, in the order of their arrival.
+
+        A process that has vanished takes its members along after a while. Raises `BrokerUnavailableError`.
+        """
+        return await self.broker.members(channel_topic(_name("channel", channel)))
+
     def subscribers(self, channel: str) -> int:
         """Give how many connections of this process are in a channel."""
         found = self._channels.get(channel_topic(channel))
@@ -138,12 +148,12 @@ class Hub:
 
     # What clients call --------------------------------
 
-    async def subscribe(self, client: Client, channel: str) -> Position:
+    async def subscribe(self, client: Client, channel: str, last: Position | None = None) -> Joined:
         """Let a client join a channel."""
         topic = channel_topic(_name("channel", channel))
         if len(client.channels) >= self.limits.channels and topic not in client.subscriptions:
             raise LimitExceededError("channels", self.limits.channels)
-        return await self._join(client, topic, channel)
+        return await self._join(client, topic, channel, last)
 
     def unsubscribe(self, client: Client, channel: str) -> None:
         """Let a client leave a channel."""
@@ -201,7 +211,9 @@ class Hub:
         traffic.bytes[0] += len(data)
         return position
 
-    async def _join(self, client: Client, topic: str, name: str, *, hidden: bool = False) -> Position:
+    async def _join(
+        self, client: Client, topic: str, name: str, last: Position | None = None, *, hidden: bool = False
+    ) -> Joined:
         if not client.open:
             raise ClientGoneError(*client.ended)
         channel = self._channels.get(topic)
@@ -209,13 +221,17 @@ class Hub:
             channel = self._channels[topic] = self._open(topic, name, hidden=hidden)
         known = client.subscriptions.get(topic)
         if known is not None:
-            return channel.position
+            return Joined(channel.position)
         channel.members += 1
         try:
             async with channel.lock:
                 if not channel.listening:
-                    channel.position = await self.broker.subscribe(topic)
+                    channel.position = Position("", 0)
+                    position = await self.broker.subscribe(topic)
+                    if not channel.position.epoch:  # else messages have come already
+                        channel.stands(position)
                     channel.listening = True
+            missed = None if last is None else await read_missed(self.broker, channel, last)
         except BaseException:
             self._left(channel)
             raise
@@ -223,12 +239,15 @@ class Hub:
             self._left(channel)
             if not client.open:
                 raise ClientGoneError(*client.ended)
-            return channel.position
+            return Joined(channel.position)
         subscription = client.subscriptions[topic] = Subscription(client.link, channel)
         channel.add(subscription)
         if not hidden:
             client.joined(channel.name)
-        return channel.position
+            self.broker.enter(topic, Member(client.id, client.user, HOST, self.clock.wall() / 1e9))
+        joined = Joined(channel.position, last is None or missed is not None, len(missed or ()))
+        channel.catch_up(missed or (), subscription)
+        return joined
 
     def _leave(self, client: Client, topic: str) -> None:
         subscription = client.subscriptions.pop(topic, None)
@@ -238,6 +257,7 @@ class Hub:
         channel.discard(subscription)
         if not channel.hidden:
             client.left(channel.name)
+            self.broker.leave(topic, client.id)
         self._left(channel)
 
     def _left(self, channel: Channel) -> None:
