@@ -22,11 +22,17 @@ def redis_options():
     return lambda **options: RedisOptions(prefix=prefix, **options)
 
 
+@pytest.fixture
+def history():
+    """How many messages a broker keeps; tests that need another number say so."""
+    return 100
+
+
 @pytest.fixture(params=["memory", "redis"])
-def make_broker(request):
+def make_broker(request, history):
     """Makes brokers that reach one another; each keeps at least `history` messages."""
     if request.param == "memory":
-        memory = Memory(history=100)
+        memory = Memory(history=history)
         return lambda: MemoryBroker(memory, message_bytes=1000)
     redis, options = request.getfixturevalue("redis"), request.getfixturevalue("redis_options")
-    return lambda: RedisBroker(redis.url, options=options(history_messages=100, message_bytes=1000))
+    return lambda: RedisBroker(redis.url, options=options(history_messages=history, message_bytes=1000))
