@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from threading import Lock, get_ident
 
 from socketscope import semconv
+from socketscope.telemetry.broker import Brokers
 from socketscope.telemetry.cardinality import Cap
 from socketscope.telemetry.histogram import (
     NS,
@@ -56,6 +57,7 @@ class Accumulators:
         self._connection_durations: dict[tuple[Where, str, str, str], Bounded] = {}
         self.drift = 0
         self.ledgers = Ledgers()
+        self.brokers = Brokers()
 
     def where(self, route: str, port: int | None) -> Where:
         """Give the bounded place of a connection."""
@@ -137,6 +139,10 @@ class Accumulators:
             yield self._histogram(semconv.HANDSHAKE_DURATION, attributes, fold_durations(cells), total * NS)
         for key, counts, seconds in connections:
             yield self._histogram(semconv.CONNECTION_DURATION, close_attributes(*key), counts, seconds)
+        for system, (cells, total) in self.brokers.round_trips().items():
+            if any(cells):
+                attributes = {semconv.MESSAGING_SYSTEM.name: system}
+                yield self._histogram(semconv.BROKER_DURATION, attributes, fold_durations(cells), total * NS)
 
     def _message_histograms(self) -> Iterator[Histogram]:
         sums: dict[tuple[semconv.Metric, Where, str], tuple[list[int], int]] = {}

@@ -7,11 +7,11 @@ counted as a duplicate), fills gaps from the history, and counts as lost what it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from socketscope.hub.message import Delivery, Envelope, Position
-from socketscope.telemetry.histogram import Durations
+from socketscope.telemetry.broker import BrokerTelemetry, Counters
 
 
 class Receiver(Protocol):
@@ -32,28 +32,6 @@ class Health(NamedTuple):
     since: float
 
 
-@dataclass(slots=True)
-class Counters:
-    """Messages of this process, of one topic or of all that it ever had.
-
-    The ledger across processes: what all of them published to a topic while this one was subscribed is what it
-    `received` (at once), `recovered` (from the history) and `lost`. `received` and `recovered` leave duplicates out;
-    `unreadable` are those among the lost that arrived and are no envelope of a version that is known here.
-    """
-
-    published: int = 0
-    received: int = 0
-    recovered: int = 0
-    lost: int = 0
-    duplicate: int = 0
-    unreadable: int = 0
-
-    @property
-    def due(self) -> int:
-        """What was published for this process, by its own account."""
-        return self.received + self.recovered + self.lost
-
-
 @dataclass(frozen=True, slots=True)
 class Member:
     """A connection in a channel, as other processes see it; `since` in epoch seconds."""
@@ -72,15 +50,6 @@ class History:
     complete: bool
     position: Position
     """Where the topic stands after them."""
-
-
-@dataclass(slots=True)
-class BrokerTelemetry:
-    """What a broker counts for the telemetry of its hub."""
-
-    counters: Counters = field(default_factory=Counters)
-    durations: Durations = field(default_factory=Durations)
-    """Round trips of canaries."""
 
 
 class Broker(Protocol):

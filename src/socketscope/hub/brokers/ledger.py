@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from socketscope.hub.brokers.base import Counters
+from socketscope.telemetry.broker import Counters
 
 PUBLISHED_TOPICS: Final = 1000
 """So many topics that are only published to have counts of their own, those of late."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from socketscope.errors import BrokerUnavailableError, MessageTooLargeError
-from socketscope.hub.brokers.base import BrokerTelemetry, Counters, Health, History, Member, Receiver
+from socketscope.hub.brokers.base import Health, History, Member, Receiver
 from socketscope.hub.brokers.ledger import TopicLedger
 from socketscope.hub.message import Delivery, Envelope, Position
+from socketscope.telemetry.broker import BrokerTelemetry, Counters
 
 IDLE_SECONDS: Final = 300.0
 """How long the history of a topic is kept after its last message or member."""

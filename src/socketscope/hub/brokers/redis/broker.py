@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from socketscope.errors import BrokerUnavailableError, EnvelopeError, MessageTooLargeError
-from socketscope.hub.brokers.base import BrokerTelemetry, Counters, Health, History, Member, Receiver
+from socketscope.hub.brokers.base import Health, History, Member, Receiver
 from socketscope.hub.brokers.ledger import TopicLedger
 from socketscope.hub.brokers.redis.link import LinkLostError, Server, opened
 from socketscope.hub.brokers.redis.options import RedisOptions
@@ -22,6 +22,7 @@ from socketscope.hub.brokers.redis.scripts import Names
 from socketscope.hub.brokers.redis.session import Session, State, Subscription
 from socketscope.hub.brokers.redis.wire import Entry, parse_page
 from socketscope.hub.message import Delivery, Envelope, Position
+from socketscope.telemetry.broker import BrokerTelemetry, Counters
 
 log = logging.getLogger(__name__)
 

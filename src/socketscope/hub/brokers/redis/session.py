@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from socketscope.errors import EnvelopeError
-from socketscope.hub.brokers.base import BrokerTelemetry, Receiver
+from socketscope.hub.brokers.base import Receiver
 from socketscope.hub.brokers.ledger import TopicLedger
 from socketscope.hub.brokers.redis.following import Following, Step
 from socketscope.hub.brokers.redis.link import Command, Link, LinkLostError
@@ -20,6 +20,7 @@ from socketscope.hub.brokers.redis.publishing import Outbox, Publisher
 from socketscope.hub.brokers.redis.scripts import Names
 from socketscope.hub.brokers.redis.wire import parse_frame, parse_page
 from socketscope.hub.message import Delivery, Envelope, Position
+from socketscope.telemetry.broker import BrokerTelemetry
 
 log = logging.getLogger(__name__)
 
