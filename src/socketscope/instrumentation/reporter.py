@@ -25,7 +25,7 @@ from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
 from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
-from socketscope.telemetry.record import Segment, error_type, life_attributes
+from socketscope.telemetry.record import REMEMBERED, Segment, error_type, life_attributes
 from socketscope.telemetry.spans import Spans, enrich
 
 _log = logging.getLogger(__name__)
@@ -169,6 +169,8 @@ class Reporter:
         if not counts_itself and name not in {cells.name for cells in watched.channel_traffic}:
             watched.channel_traffic = (*watched.channel_traffic, traffic)
         watched.channels[channel] = name
+        if len(watched.been_in) < REMEMBERED:
+            watched.been_in[channel] = None
         if watched.state is State.OPEN:
             self.telemetry.accumulators.subscribed(name, 1)
 

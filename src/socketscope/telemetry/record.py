@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from socketscope import semconv
 from socketscope.telemetry.accumulators import Where
 from socketscope.telemetry.traffic import ChannelTraffic, Traffic
@@ -52,6 +54,10 @@ class Segment:
         self.bytes_sent = counts.bytes_sent
 
 
+REMEMBERED: Final = 256
+"""So many channels of one connection are named in its events."""
+
+
 class ConnectionRecord(Counts):
     """One connection. Times named `*_at` are of the monotonic clock, `*_wall` of the wall clock; nanoseconds.
 
@@ -62,6 +68,7 @@ class ConnectionRecord(Counts):
         "accepted_at",
         "accepted_wall",
         "announced",
+        "been_in",
         "channel_traffic",
         "channels",
         "client_address",
@@ -103,6 +110,8 @@ class ConnectionRecord(Counts):
         self.user_hash: str | None = None
         self.channels: dict[str, str] = {}
         """Name of a channel -> its bounded name on metrics."""
+        self.been_in: dict[str, None] = {}
+        """Every channel that it joined, the first `REMEMBERED`, whether it has left it or not."""
         self.channel_traffic: tuple[ChannelTraffic, ...] = ()
         """The cells of each bounded name, once."""
         # Before accept nothing is a message of a connection: what an application sends out of order goes nowhere.
