@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,11 +22,8 @@ from socketscope.hub.message import Envelope
 
 pytestmark = pytest.mark.anyio
 
-ACL = (
-    "user app on >s3cret ~socketscope:* &socketscope:* -@all +info +script|load +evalsha +subscribe +unsubscribe"
-    " +publish +time +hget +hmget +hgetall +hvals +hset +hdel +hlen +hkeys +del +exists +xadd +xrange +xrevrange"
-    " +pexpire +pttl +set +sadd +srem +spop +smembers +zadd +zrem +zscore +zrangebyscore"
-)
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "brokers.md"
+(ACL,) = re.findall("^user app .*$", DOCUMENTATION.read_text("utf-8"), re.MULTILINE)
 
 
 # Who may connect --------------------------------

@@ -37,7 +37,7 @@ class RedisOptions:
     waiting_bytes: int = 16 * 1024 * 1024
     patience: float = 5.0
     answer_seconds: float = 2.0
-    retry_seconds: float = 1.0
+    retry_seconds: float = 0.5
     presence_seconds: float = 10.0
     audit_seconds: float = 10.0
 
