@@ -109,6 +109,13 @@ SEGMENT_SEND_MAX = Attribute(
 )
 SEGMENT_INDEX = Attribute("websocket.segment.index", "0 for the first segment of a connection.")
 SUPPRESSED = Attribute("websocket.error.suppressed", "Errors since the last record that were counted, not recorded.")
+MESSAGING_SYSTEM = Attribute("messaging.system", "What the broker of a hub is built on.", ("memory", "redis"))
+BROKER_OUTCOME = Attribute(
+    "websocket.hub.broker.outcome",
+    "`published`: by this process; what came to it: `delivered` at once, `recovered` from the history, `lost` for good,"
+    " or a `duplicate`, which was dropped.",
+    ("published", "delivered", "recovered", "lost", "duplicate"),
+)
 EVALUATION_OUTCOME = Attribute(
     "socketscope.alerts.evaluation.outcome",
     "`no_data`: there was nothing to judge; `failed`: the backend could not be asked, or refused the question.",
@@ -253,6 +260,22 @@ CHANNEL_IO = Metric(
     "Payload bytes of connections while in the channel.",
     (CHANNEL, DIRECTION),
 )
+BROKER_DURATION = Metric(
+    "websocket.hub.broker.duration",
+    "histogram",
+    "s",
+    "From publishing to receiving it: a canary of each process goes round once a second.",
+    (MESSAGING_SYSTEM,),
+    LATENCY_SECONDS,
+)
+BROKER_MESSAGES = Metric(
+    "websocket.hub.broker.messages",
+    "counter",
+    "{message}",
+    "Messages between the processes of a hub; what is published for a process is what is delivered to it, recovered "
+    "and lost.",
+    (MESSAGING_SYSTEM, BROKER_OUTCOME),
+)
 OVERFLOW = Metric(
     "socketscope.overflow",
     "counter",
@@ -313,6 +336,8 @@ METRICS: tuple[Metric, ...] = (
     CHANNEL_SUBSCRIBERS,
     CHANNEL_MESSAGES,
     CHANNEL_IO,
+    BROKER_DURATION,
+    BROKER_MESSAGES,
     OVERFLOW,
     DRIFT,
     ALERT_EVALUATIONS,
@@ -340,6 +365,9 @@ EVENT_ATTRIBUTES: tuple[Attribute, ...] = (
 
 IGNORE_KEY: Final = "socketscope.ignore"
 """Set by an endpoint before it accepts: its connection is not to be reported."""
+
+WIRE_KEY: Final = "socketscope.wire"
+"""Key of the scope's extensions under which a server protocol of ours gives access to the connection itself."""
 
 # Spans --------------------------------
 

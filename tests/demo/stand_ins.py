@@ -83,10 +83,10 @@ class StandIns:
         content = json.dumps(report_of(self.reported))
         return self.program("report", REPORT, files.html, files.json, content, mail if self.mailed else "")
 
-    def chat(self, options):
-        return self.program("chat", SERVER, options.chat_port, "{}")
+    def chat(self, options, replica):
+        return self.program(replica.name, SERVER, replica.port, "{}")
 
-    def users(self, options, ledger):
+    def users(self, options, replicas, ledger):
         return self.program("users", USERS, ledger, "endless" if self.endless else "short", json.dumps(self.ledger))
 
     def program(self, name, code, *arguments):

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console as Terminal
 from stand_ins import COUNTS, DEAF, SERVER, STATS, StandIns
 
+from redis_process import required_redis
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options, free_port
 from socketscope.demo.stack.process import Process, Program, ProgramError
@@ -64,6 +65,15 @@ def test_a_run_whose_numbers_agree_is_equal_and_leaves_nothing_running(demo, sta
     assert found.collector_accepted is None
     assert [process.name for process in started] == ["console", "mail", "chat", "users", "report"]
     assert all(process.code is not None for process in started)
+
+
+def test_all_replicas_are_started_and_the_console_is_to_see_them(demo, started):
+    chosen = options(hub=True, replicas=2, redis=Path(required_redis()))
+    found = demo(StandIns(measured={**STATS, "instances": 1}), chosen=chosen).run()
+    assert [process.name for process in started] == ["console", "mail", "redis", "chat", "chat-2", "users"]
+    assert found.differences() == ("replicas",)
+    assert found.as_dict()["broker"] == "redis"
+    assert (found.as_dict()["replicas"], found.as_dict()["instances"]) == (2, 1)
 
 
 @pytest.mark.parametrize("key", COUNTS)

@@ -16,9 +16,10 @@ from rich.console import Console as Terminal
 from socketscope.demo.stack import collector, destinations
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options
+from socketscope.demo.stack.replicas import Broker, find_redis
 from socketscope.demo.stack.report import Files
 from socketscope.demo.stack.run import Demo, StoppedEarlyError
-from socketscope.errors import ConfigurationError, PortInUseError, SocketscopeError
+from socketscope.errors import ConfigurationError, MissingExtraError, PortInUseError, SocketscopeError
 
 FAILED = 1
 WRONG_OPTION = 2
@@ -46,6 +47,11 @@ def demo(
     prometheus_port: Annotated[int, typer.Option(help="Prometheus' port.")] = 9090,
     jaeger: Annotated[bool, typer.Option("--jaeger", help="Send to a Jaeger too.")] = False,
     jaeger_port: Annotated[int, typer.Option(help="The port of Jaeger's page.")] = 16686,
+    hub: Annotated[bool, typer.Option("--hub", help="Run the chat that is built on the hub.")] = False,
+    replicas: Annotated[int, typer.Option(help="Processes of the chat; more than one need a broker.")] = 1,
+    broker: Annotated[
+        Broker, typer.Option(help="What joins the processes; `redis` is started for it, if it is installed.")
+    ] = "memory",
     users: Annotated[int, typer.Option(help="Users connected at the same time.")] = 100,
     messages: Annotated[int, typer.Option(help="Messages that they say (each goes to a whole room).")] = 2500,
     seed: Annotated[int, typer.Option(help="The same seed gives the same users and messages.")] = 1,
@@ -96,6 +102,9 @@ def demo(
             collector=collector.find(os.environ),
             prometheus=destinations.find("prometheus", os.environ) if prometheus else None,
             jaeger=destinations.find("jaeger", os.environ) if jaeger else None,
+            hub=hub,
+            replicas=replicas,
+            redis=find_redis(os.environ) if broker == "redis" else None,
             otlp_endpoint=otlp_endpoint,
             fastapi_telemetry=fastapi_telemetry,
             chat_python=chat_python,
@@ -124,7 +133,7 @@ def demo(
         raise typer.Exit(INTERRUPTED) from None
     except SocketscopeError as error:
         typer.echo(f"socketscope demo: {error}", err=True)
-        wrong = isinstance(error, ConfigurationError | PortInUseError)
+        wrong = isinstance(error, ConfigurationError | MissingExtraError | PortInUseError)
         raise typer.Exit(WRONG_OPTION if wrong else FAILED) from None
     if not found.equal or found.missing:
         raise typer.Exit(DIFFERENT)

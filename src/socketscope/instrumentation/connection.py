@@ -138,6 +138,17 @@ class Connection(ConnectionRecord):
             return self._refused("denied", self.status or 403, now)
         return None
 
+    def waited(self, nanoseconds: int) -> None:
+        """Note for how long a message that is counted elsewhere (`instrumentation/direct.py`) had to wait."""
+        if nanoseconds > WAITED:
+            self.traffic.send_wait.record(nanoseconds)
+            if nanoseconds > self.send_max:
+                self.send_max = nanoseconds
+
+    def cut(self, code: int, reason: str, now: int) -> Transition | None:
+        """Note that the server drops the connection for this reason, without a word to the client."""
+        return self._end(code, "server", reason, now)
+
     def send_failed(self, message: Mapping[str, Any], error: BaseException) -> None:
         """Note that `send(message)` raised: the client is gone, or the server objects to the message.
 

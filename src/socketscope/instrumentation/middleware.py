@@ -67,33 +67,9 @@ class WebSocketMiddleware:
 
     async def _watch(self, watched: Watched, scope: Scope, inner_receive: Receive, inner_send: Send) -> None:
         reporter = self.reporter
-        now = reporter.telemetry.clock.monotonic
         segments = _Segments(reporter, watched)
-
-        async def receive() -> Message:
-            # Applications race this call and cancel it: nothing is kept across the await.
-            watched.asks(now())
-            try:
-                message = await inner_receive()
-            except Exception as error:
-                watched.receive_failed(error)
-                raise
-            if (transition := watched.received(message, now())) is not None:
-                reporter.changed(watched, transition)
-            return message
-
-        async def send(message: Message) -> None:
-            started = now()
-            try:
-                await inner_send(message)
-            except Exception as error:
-                watched.send_failed(message, error)
-                raise
-            if (transition := watched.sent(message, started, now())) is not None:
-                reporter.changed(watched, transition)
-                if watched.state is State.OPEN:
-                    segments.start()
-
+        receive = _receiving(reporter, watched, inner_receive)
+        send = _sending(reporter, watched, inner_send, segments)
         token = otel_context.attach(watched.context)
         current.enter(reporter, watched)
         try:
@@ -130,6 +106,46 @@ def _is_cancelled_by_nobody() -> bool:
     except RuntimeError:
         return False
     return task is not None and not task.cancelling()
+
+
+def _receiving(reporter: Reporter, watched: Watched, inner: Receive) -> Receive:
+    now = reporter.telemetry.clock.monotonic
+
+    async def receive() -> Message:
+        # Applications race this call and cancel it: nothing is kept across the await.
+        watched.asks(now())
+        try:
+            message = await inner()
+        except Exception as error:
+            watched.receive_failed(error)
+            raise
+        if (transition := watched.received(message, now())) is not None:
+            reporter.changed(watched, transition)
+        return message
+
+    return receive
+
+
+def _sending(reporter: Reporter, watched: Watched, inner: Send, segments: _Segments) -> Send:
+    now = reporter.telemetry.clock.monotonic
+
+    async def send(message: Message) -> None:
+        counted = message is not watched.announced
+        if counted:
+            started = now()
+        else:
+            watched.announced = None
+        try:
+            await inner(message)
+        except Exception as error:
+            watched.send_failed(message, error)
+            raise
+        if counted and (transition := watched.sent(message, started, now())) is not None:
+            reporter.changed(watched, transition)
+            if watched.state is State.OPEN:
+                segments.start()
+
+    return send
 
 
 FIRST_SEGMENT = 10.0

@@ -26,7 +26,7 @@ from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
 from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
-from socketscope.telemetry.record import Segment, error_type, life_attributes
+from socketscope.telemetry.record import REMEMBERED, Segment, error_type, life_attributes
 from socketscope.telemetry.spans import Spans, enrich
 
 _logger = logging.getLogger(__name__)
@@ -135,6 +135,12 @@ class Reporter:
         self._events.error(watched.context, watched, error, wall=self.telemetry.clock.wall())
 
     @_harmless
+    def cut(self, watched: Watched, code: int, reason: str) -> None:
+        """Report that the server drops a connection without a close frame, and why."""
+        if (transition := watched.cut(code, reason, self.telemetry.clock.monotonic())) is not None:
+            self.changed(watched, transition)
+
+    @_harmless
     def segment(self, watched: Watched) -> None:
         """End the running segment of an open connection and begin the next."""
         if watched.ignored or watched.state is not State.OPEN:
@@ -150,17 +156,23 @@ class Reporter:
         watched.user_hash = self._user_hash(watched.user) if watched.user else None
 
     @_harmless
-    def join(self, watched: Watched, channel: object) -> None:
-        """Count a connection into a channel."""
+    def join(self, watched: Watched, channel: object, *, counts_itself: bool = False) -> None:
+        """Count a connection into a channel.
+
+        Every message of the connection counts as one of the channel, unless the channel `counts_itself`, as those of
+        the hub do: it knows which messages are its own.
+        """
         channel = clean(channel)
         if watched.ignored or channel in watched.channels:
             return
         traffic = self.telemetry.accumulators.channel(channel)
         name = traffic.name
         # Two names beyond the limit share `_other`; its messages are still counted once a connection.
-        if name not in watched.channels.values():
+        if not counts_itself and name not in {cells.name for cells in watched.channel_traffic}:
             watched.channel_traffic = (*watched.channel_traffic, traffic)
         watched.channels[channel] = name
+        if len(watched.been_in) < REMEMBERED:
+            watched.been_in[channel] = None
         if watched.state is State.OPEN:
             self.telemetry.accumulators.subscribed(name, 1)
 

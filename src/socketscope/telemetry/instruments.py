@@ -128,6 +128,11 @@ def _channel_io(telemetry: Telemetry) -> Iterator[Observation]:
         yield Observation(size, {semconv.CHANNEL.name: channel, semconv.DIRECTION.name: direction})
 
 
+def _broker_messages(telemetry: Telemetry) -> Iterator[Observation]:
+    for (system, outcome), count in telemetry.accumulators.brokers.messages().items():
+        yield Observation(count, {semconv.MESSAGING_SYSTEM.name: system, semconv.BROKER_OUTCOME.name: outcome})
+
+
 def _overflow(telemetry: Telemetry) -> Iterator[Observation]:
     # Reported even at 0: one series that is always there keeps the exporter called, with or without connections.
     accumulators = telemetry.accumulators
@@ -153,6 +158,7 @@ _OBSERVED: tuple[tuple[semconv.Metric, Observe], ...] = (
     (semconv.CHANNEL_SUBSCRIBERS, _subscribers),
     (semconv.CHANNEL_MESSAGES, _channel_messages),
     (semconv.CHANNEL_IO, _channel_io),
+    (semconv.BROKER_MESSAGES, _broker_messages),
     (semconv.OVERFLOW, _overflow),
     (semconv.DRIFT, _drift),
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Event
 from time import monotonic, time
@@ -17,6 +18,7 @@ from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.http import Unreachable, get
 from socketscope.demo.stack.options import HOST, Options
 from socketscope.demo.stack.process import Process, Program
+from socketscope.demo.stack.replicas import Redis, Replica, make_replicas
 from socketscope.demo.stack.report import Files, RunReport
 from socketscope.demo.stack.report import read as read_report
 from socketscope.demo.stack.summary import Summary
@@ -54,11 +56,11 @@ class Programs(Protocol):
         """Give what makes the report of the run, into `files`, and sends it by mail."""
         ...
 
-    def chat(self, options: Options) -> Program:
-        """Give the service that is watched."""
+    def chat(self, options: Options, replica: Replica) -> Program:
+        """Give a process of the service that is watched."""
         ...
 
-    def users(self, options: Options, ledger: Path) -> Program:
+    def users(self, options: Options, replicas: Sequence[Replica], ledger: Path) -> Program:
         """Give those who talk to it, and write `ledger` when they are done."""
         ...
 
@@ -95,6 +97,9 @@ class Demo:
         self._destinations = destinations.chosen(options)
         self._collector = self._make_collector(options.collector) if options.collector else None
         self._mailbox = Mailbox(directory)
+        self._redis = Redis(options.redis) if options.redis else None
+        self._replicas = make_replicas(options, self._redis.url if self._redis else None)
+        self._instances: int | None = None
         self._running: dict[str, Process] = {}
         self._notes: list[str] = []
         self._started = 0.0
@@ -124,7 +129,8 @@ class Demo:
         mail = self._start(self._commands.mail(self._mailbox))
         others = [(self._start(other.program(self._directory)), other) for other in self._destinations]
         collector = self._start(self._collector.program(self._directory)) if self._collector else None
-        chat = self._start(self._commands.chat(self._options))
+        redis = self._start(self._redis.program()) if self._redis else None
+        chats = [(self._start(self._commands.chat(self._options, one)), one) for one in self._replicas]
         if not collector:
             self._display.say(
                 "No Collector found (SOCKETSCOPE_OTELCOL, otelcol on the PATH, or one built by scripts/tools):"
@@ -136,9 +142,12 @@ class Demo:
             self._wait_ready(collector, self._collector.ready)
         self._wait_ready(console, self._console.ready)
         self._on_ready(self._console.url)
-        if self._destinations:
+        if self._destinations or len(self._replicas) > 1:
             self._say_where()
-        self._wait_ready(chat, self._chat_answers)
+        if redis and self._redis:
+            self._wait_ready(redis, self._redis.ready)
+        for chat, replica in chats:
+            self._wait_ready(chat, partial(self._chat_answers, replica))
         self._wait_ready(mail, self._mailbox.ready)
 
     def _make_collector(self, program: Path) -> Collector:
@@ -151,11 +160,14 @@ class Demo:
         options = self._options
         self._display.say(f"Collector: OTLP on {HOST}:{options.otlp_grpc_port} (gRPC), {options.otlp_http_port} (HTTP)")
         self._display.say(f"Embedded backend: OTLP on {HOST}:{options.store_grpc_port}, {options.store_http_port}")
-        self._display.say(f"Chat: ws://{HOST}:{options.chat_port}/ws/ROOM?user=NAME")
+        if self._redis:
+            self._display.say(f"Redis: {self._redis.url}")
+        for replica in self._replicas:
+            self._display.say(f"Chat: {replica.url}/ws/ROOM?user=NAME")
 
     def _talk(self, ledger: Path) -> None:
         self._talking_since = time()  # the store is there, and nobody has connected
-        users = self._start(self._commands.users(self._options, ledger))
+        users = self._start(self._commands.users(self._options, self._replicas, ledger))
         told = False
         next_look = 0.0
         while users.code is None:
@@ -187,6 +199,7 @@ class Demo:
             return  # it is watched as a process; a slow answer is no failure
         if self._startup is None and counts.get("messages_received"):
             self._startup = monotonic() - self._started
+        self._instances = max(self._instances or 0, counts.get("instances") or 0) or None
         self._display.progress(counts)
 
     def _await_alert(self) -> tuple[list[dict[str, Any]], list[str]]:
@@ -204,7 +217,10 @@ class Demo:
     def _end(self, ledger: Path) -> Summary:
         alerts, missed = self._await_alert()
         self._display.doing("the chat sends its last telemetry")
-        self._finish("chat")
+        for replica in self._replicas:
+            self._finish(replica.name)
+        if self._redis:
+            self._finish(self._redis.name)
         accepted = self._drain_collector()
         self._display.doing("reading the console's numbers")
         hours = max(24, int((monotonic() - self._started) // 3600) + 2)
@@ -226,6 +242,9 @@ class Demo:
             missing_alerts=tuple(missed),
             report=report,
             notes=tuple(self._notes),
+            replicas=len(self._replicas),
+            instances=self._instances,
+            broker=("redis" if self._redis else "memory") if self._options.hub else None,
         )
 
     def _make_report(self) -> RunReport:
@@ -279,9 +298,9 @@ class Demo:
             if process is not users and process.code is not None:
                 raise process.failure(f"ended on its own with exit code {process.code}")
 
-    def _chat_answers(self) -> bool:
+    def _chat_answers(self, replica: Replica) -> bool:
         try:
-            get(f"http://{HOST}:{self._options.chat_port}/")
+            get(f"http://{HOST}:{replica.port}/")
         except Unreachable:
             return False
         return True

@@ -31,6 +31,8 @@ class Summary:
     `report` that of the report that was made of the run at its end; None where there was none.
     `alerts` are those that fired, with the mails that arrived; `missing_alerts` says what should have come about.
     `collector` and `collector_accepted` are None where there was none. `notes` tell what went on the way.
+    `replicas` is the number of the chat's processes, `instances` the most of them that the console saw at a time, and
+    `broker` what was between them, None for the chat without a hub.
     """
 
     ledger: Column
@@ -44,13 +46,18 @@ class Summary:
     missing_alerts: tuple[str, ...] = ()
     report: RunReport | None = None
     notes: tuple[str, ...] = ()
+    replicas: int = 1
+    instances: int | None = None
+    broker: str | None = None
 
     def differences(self) -> tuple[str, ...]:
         """Keys of the ledger with another value in `measured`, `events` or the report, or with none.
 
-        What the ledger itself does not know (a peak that was not held to the end) can't differ.
+        What the ledger itself does not know (a peak that was not held to the end) can't differ. `replicas` is among
+        them where the console did not see every process.
         """
-        return tuple(
+        unseen = ("replicas",) if self.replicas > 1 and self.instances != self.replicas else ()
+        return unseen + tuple(
             key
             for key in KEYS
             if (known := self.ledger[key]) is not None
@@ -77,6 +84,9 @@ class Summary:
             "ledger": self.ledger,
             "measured": self.measured,
             "events": self.events,
+            "replicas": self.replicas,
+            "instances": self.instances,
+            "broker": self.broker,
             "collector": self.collector,
             "collector_accepted": self.collector_accepted,
             "startup_seconds": self.startup_seconds,
@@ -127,6 +137,8 @@ class Summary:
             lines.append(
                 f"First number in the console after {self.startup_seconds:.1f} s; {self.seconds:.1f} s in all."
             )
+        if self.replicas > 1:
+            lines.append(f"Processes of the chat: {self.replicas}, of which the console saw {self.instances or 0}.")
         for alert in self.alerts:
             mails = ", ".join(mail["status"] for mail in alert["delivered"]) or "none"
             end = f"resolved at {_clock(alert['resolved_at'])}" if alert["resolved_at"] else "not resolved"
