@@ -223,7 +223,9 @@ class Connection(ConnectionRecord):
             return self._refused("abandoned", 0, now)
         code = _code(message, NO_STATUS)
         # On uvicorn a lost link is 1005 with no `reason` at all, an empty close frame 1005 with an empty one.
-        if code == ABNORMAL or (code == NO_STATUS and message.get("reason") is None):
+        # On daphne an empty close frame has the code None; a lost link is 1006.
+        told = message.get("code", NO_STATUS) is not None
+        if code == ABNORMAL or (code == NO_STATUS and told and message.get("reason") is None):
             initiator = "network"
         elif code == SERVICE_RESTART:
             initiator = "shutdown"

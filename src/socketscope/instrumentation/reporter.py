@@ -10,6 +10,7 @@ import functools
 import logging
 import secrets
 import time
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,6 +18,7 @@ from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span
+from typing_extensions import override
 
 from socketscope import semconv
 from socketscope.instrumentation.connection import Connection, State, Transition
@@ -30,6 +32,10 @@ from socketscope.telemetry.record import Segment, error_type, life_attributes
 from socketscope.telemetry.spans import Spans, enrich
 
 _logger = logging.getLogger(__name__)
+
+CLOSE_FRAME_KEY = "socketscope.close_frame"
+"""Key of the scope under which a hook of the server leaves `code` and `reason` of the client's close frame, where the
+server does not tell them to the application."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,19 +60,25 @@ def _harmless(
 class Watched(Connection):
     """A connection with the spans that belong to it."""
 
-    __slots__ = ("context", "entry_root_path", "handshake_span", "ignored", "scope", "server_span")
+    __slots__ = ("context", "entry_path", "entry_root_path", "handshake_span", "ignored", "scope", "server_span")
 
     def __init__(self, scope: Mapping[str, Any], started_at: int, started_wall: int) -> None:
         super().__init__(secrets.token_hex(8), started_at, started_wall)
         self.scope: Mapping[str, Any] = scope
         # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
         self.entry_root_path: str = scope.get("root_path", "")
+        self.entry_path: str = scope.get("path", "")
         self.ignored = False
         self.handshake_span: Span = INVALID_SPAN
         self.server_span: Span | None = None
         """The span of the framework's own telemetry, where it has one open for the whole connection."""
         self.context: Context = otel_context.get_current()
         """Context with the handshake span: the parent of segments, the correlation of events."""
+
+    @override
+    def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
+        frame = self.scope.get(CLOSE_FRAME_KEY)
+        return super()._disconnected(message if frame is None else {**message, **frame}, now)
 
 
 class Reporter:
@@ -135,6 +147,15 @@ class Reporter:
         self._events.error(watched.context, watched, error, wall=self.telemetry.clock.wall())
 
     @_harmless
+    def end_all(self) -> None:
+        """End the connections that are still open: the process ends, and their handlers are not told."""
+        for record in self.telemetry.live.records():
+            if isinstance(record, Watched):
+                transition = record.finished(CancelledError(), self.telemetry.clock.monotonic())
+                if transition is not None:
+                    self.changed(record, transition)
+
+    @_harmless
     def segment(self, watched: Watched) -> None:
         """End the running segment of an open connection and begin the next."""
         if watched.ignored or watched.state is not State.OPEN:
@@ -177,7 +198,7 @@ class Reporter:
 
     def _locate(self, watched: Watched, *, accepted: bool) -> None:
         scope = watched.scope
-        watched.route = route_of(scope, watched.entry_root_path, accepted=accepted)
+        watched.route = route_of(scope, watched.entry_path, watched.entry_root_path, accepted=accepted)
         server = scope.get("server")
         watched.where = self.telemetry.accumulators.where(watched.route, server[1] if server else None)
         watched.route = watched.where[0]

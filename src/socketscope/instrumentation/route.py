@@ -8,8 +8,8 @@ from typing import Any
 from socketscope.telemetry.record import UNKNOWN_ROUTE
 
 
-def route_of(scope: Mapping[str, Any], entry_root_path: str, *, accepted: bool) -> str:
-    """Give the template with the prefix of its mounts.
+def route_of(scope: Mapping[str, Any], entry_path: str, entry_root_path: str, *, accepted: bool) -> str:
+    """Give the template with the prefix of its mounts; `entry_*` are of the request, before anybody changed them.
 
     Starlette and FastAPI put the route into the scope, relative to the mount; what mounts added is the part of
     `root_path` gained since entry. Litestar tells the whole template. Where nothing tells a template, an accepted
@@ -22,7 +22,7 @@ def route_of(scope: Mapping[str, Any], entry_root_path: str, *, accepted: bool) 
     template = scope.get("path_template")
     if isinstance(template, str) and template:
         return template
-    return _first_segment(scope.get("path") or "") if accepted else UNKNOWN_ROUTE
+    return _first_segment(entry_path) if accepted else UNKNOWN_ROUTE
 
 
 def mount_prefix(scope: Mapping[str, Any], entry_root_path: str) -> str:
