@@ -79,6 +79,11 @@ def current_connection() -> CurrentConnection:
     return CurrentConnection(*(_current.get() or (None, None)))
 
 
+def entered() -> tuple[Reporter, Watched] | None:
+    """Give the current connection and its reporter, where the calling task belongs to one."""
+    return _current.get()
+
+
 def enter(reporter: Reporter, watched: Watched) -> None:
     """Make `watched` the current connection of the calling task and of the tasks that it starts."""
     _current.set((reporter, watched))

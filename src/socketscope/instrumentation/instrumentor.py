@@ -12,6 +12,7 @@ from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-de
 
 from socketscope.errors import ConfigurationError
 from socketscope.instrumentation import patches
+from socketscope.instrumentation.frameworks import patch_frameworks
 from socketscope.instrumentation.middleware import WebSocketMiddleware
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.own import own_reporter
@@ -43,7 +44,7 @@ class SocketscopeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as abo
             # The service of whoever mistyped a setting starts all the same, and its other instrumentations too.
             _tell_that_it_is_off(error)
             return
-        undo = (patches.patch_servers(reporter), patches.patch_opentelemetry_asgi())
+        undo = (patches.patch_servers(reporter), patch_frameworks(), patches.patch_opentelemetry_asgi())
         self._undo = [step for step in undo if step is not None]
 
     def _uninstrument(self, **_kwargs: Any) -> None:
@@ -66,6 +67,7 @@ def instrument(app: App, *, options: Options | None = None, **providers: Any) ->
         )
     reporter = own_reporter(options, **providers)
     patches.patch_opentelemetry_asgi()
+    patch_frameworks()
     if (starlette := _as_starlette(app)) is None:
         return WebSocketMiddleware(app, reporter=reporter)
     starlette.add_middleware(WebSocketMiddleware, reporter=reporter)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
 from socketscope.instrumentation.middleware import SCOPE_KEY, WebSocketMiddleware
-from socketscope.instrumentation.replacing import Undo, replace, when_imported
+from socketscope.instrumentation.replacing import Undo, replace, together, when_imported
 from socketscope.instrumentation.reporter import CLOSE_FRAME_KEY, Reporter
-from socketscope.telemetry.flush import at_the_end, flush_in_thread
+from socketscope.telemetry.flush import at_the_end, flush, flush_in_thread
 
 
 def patch_servers(reporter: Reporter) -> Undo:
@@ -22,22 +24,13 @@ def patch_servers(reporter: Reporter) -> Undo:
         patch_uvicorn(reporter),
         when_imported("hypercorn.app_wrappers", functools.partial(_hypercorn, reporter=reporter)),
         when_imported("hypercorn.protocol.ws_stream", _hypercorn_stream),
+        when_imported("granian._signals", functools.partial(_granian_signals, reporter=reporter)),
         when_imported("daphne.server", functools.partial(_daphne, reporter=reporter)),
         *(
             when_imported(f"granian.server.{workers}", functools.partial(_granian, reporter=reporter))
             for workers in ("mp", "mt", "embed")
         ),
     )
-
-
-def together(*steps: Undo) -> Undo:
-    """Give what undoes all of `steps`, the last one first."""
-
-    def undo() -> None:
-        for step in reversed(steps):
-            step()
-
-    return undo
 
 
 def patch_uvicorn(reporter: Reporter) -> Undo:
@@ -89,6 +82,28 @@ def _hypercorn_stream(module: ModuleType) -> Undo:
         return _accept
 
     return replace(module.WSStream, "_accept", accepting)
+
+
+def _granian_signals(module: ModuleType, reporter: Reporter) -> Undo:
+    """End the connections when a worker is told to stop: their applications are told nothing, and it may be killed."""
+
+    def listening(original: Callable[..., Any]) -> Callable[..., Any]:
+        def set_loop_signals(loop: Any) -> Any:
+            event = original(loop)
+
+            def stop() -> None:
+                reporter.end_all()
+                Thread(target=flush, daemon=True).start()
+                event.set()
+
+            with contextlib.suppress(NotImplementedError):  # on Windows, as granian knows too
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    loop.add_signal_handler(number, stop)
+            return event
+
+        return set_loop_signals
+
+    return replace(module, "set_loop_signals", listening)
 
 
 def _daphne(module: ModuleType, reporter: Reporter) -> Undo:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
 from wrapt import register_post_import_hook
+
+_logger = logging.getLogger(__name__)
 
 Undo = Callable[[], None]
 _MARK: Final = "socketscope"
@@ -22,12 +25,23 @@ def replace(owner: Any, name: str, wrap: Callable[[Callable[..., Any]], Callable
     original = vars(owner).get(name)
     if original is None:
         raise AttributeError(f"{owner!r} has no {name}")
-    if hasattr(original, _MARK):
+    function = original.__func__ if isinstance(original, staticmethod) else original
+    if hasattr(function, _MARK):
         return lambda: None
-    replacement = functools.wraps(original)(wrap(original))
+    replacement = functools.wraps(function)(wrap(function))
     vars(replacement)[_MARK] = True
-    setattr(owner, name, replacement)
+    setattr(owner, name, staticmethod(replacement) if isinstance(original, staticmethod) else replacement)
     return lambda: setattr(owner, name, original)
+
+
+def together(*steps: Undo) -> Undo:
+    """Give what undoes all of `steps`, the last one first."""
+
+    def undo() -> None:
+        for step in reversed(steps):
+            step()
+
+    return undo
 
 
 def when_imported(module: str, patch: Callable[[ModuleType], Undo]) -> Undo:
@@ -40,8 +54,12 @@ def when_imported(module: str, patch: Callable[[ModuleType], Undo]) -> Undo:
     wanted = True
 
     def imported(found: ModuleType) -> None:
-        if wanted:
+        if not wanted:
+            return
+        try:
             undo.append(patch(found))
+        except (AttributeError, TypeError) as error:  # a version that is built otherwise: it goes on, unwatched
+            _logger.warning("socketscope can't watch %s as it is installed here: %s", module, error)
 
     def forget() -> None:
         nonlocal wanted

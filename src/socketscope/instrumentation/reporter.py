@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from opentelemetry import context as otel_context
@@ -62,9 +62,9 @@ class Watched(Connection):
 
     __slots__ = ("context", "entry_path", "entry_root_path", "handshake_span", "ignored", "scope", "server_span")
 
-    def __init__(self, scope: Mapping[str, Any], started_at: int, started_wall: int) -> None:
+    def __init__(self, scope: MutableMapping[str, Any], started_at: int, started_wall: int) -> None:
         super().__init__(secrets.token_hex(8), started_at, started_wall)
-        self.scope: Mapping[str, Any] = scope
+        self.scope: MutableMapping[str, Any] = scope
         # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
         self.entry_root_path: str = scope.get("root_path", "")
         self.entry_path: str = scope.get("path", "")
@@ -103,7 +103,7 @@ class Reporter:
         )
 
     @_harmless
-    def begin(self, scope: Mapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
+    def begin(self, scope: MutableMapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
         """Start to watch a connection whose handshake has just come in; None: it is not to be watched.
 
         Where the framework will open a span of its own (`framework_traces`), ours waits for it.
@@ -145,6 +145,18 @@ class Reporter:
         watched.errors += 1
         self.telemetry.accumulators.error(watched.where, error_type(error), watched.phase_of(error))
         self._events.error(watched.context, watched, error, wall=self.telemetry.clock.wall())
+
+    @_harmless
+    def answered(self, watched: Watched, error: BaseException) -> None:
+        """Report an exception of the handler that its framework answers itself, by a close or a response."""
+        if not watched.is_departure(error):
+            self.raised(watched, error)
+            watched.failed_inside(error)
+
+    @_harmless
+    def packet(self, kind: int, direction: str) -> None:
+        """Count a packet of engine.io, which numbers its types."""
+        self.telemetry.accumulators.packet(kind, direction)
 
     @_harmless
     def end_all(self) -> None:
