@@ -33,6 +33,8 @@ class Framework:
     lacks: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ("fastapi",)
+    templates: bool = True
+    """Whether it has route templates; plain ASGI has none, and the first segment of the path stands for them."""
 
 
 _UVICORN = (
@@ -108,7 +110,7 @@ _OTHERS = {**_NEITHER, **_ONLY_ASGI}
 _NO_RACE = {"raced": "it has no receive() to race", "returns": "a consumer has no end of its own"}
 
 FRAMEWORKS = (
-    Framework("ASGI", "", "raw_app", {**_NEITHER, **_VALIDATES}),
+    Framework("ASGI", "", "raw_app", {**_NEITHER, **_VALIDATES}, templates=False),
     Framework(
         "FastAPI, native", "fastapi", "fastapi_app", _OTHERS, environment={"COMPATIBILITY_TELEMETRY": "native"}
     ),

@@ -93,8 +93,8 @@ def _granian_signals(module: ModuleType, reporter: Reporter) -> Undo:
 
             def stop() -> None:
                 reporter.end_all()
-                Thread(target=flush, daemon=True).start()
-                event.set()
+                # The worker goes on to stop once it is flushed, `TIMEOUT` later at most.
+                Thread(target=lambda: (flush(), event.set()), daemon=True).start()
 
             with contextlib.suppress(NotImplementedError):  # on Windows, as granian knows too
                 for number in (signal.SIGINT, signal.SIGTERM):
