@@ -44,6 +44,17 @@ def shortened(messages):
     return messages
 
 
+def drop_repeated_tapes(cells):
+    """Keep the messages of the first framework that got them."""
+    for frameworks in cells.values():
+        known = set()
+        for scenarios in frameworks.values():
+            for name, cell in scenarios.items():
+                if (name, cell["told"]) in known:
+                    cell.pop("messages", None)
+                known.add((name, cell["told"]))
+
+
 def versions():
     names = [each.distribution for each in (*SERVERS, *FRAMEWORKS) if each.distribution]
     names += ["websockets", "wsproto", "opentelemetry-sdk", "opentelemetry-instrumentation-fastapi"]
@@ -74,12 +85,13 @@ def main(wanted):
     cells = results["cells"]
     for server in servers:
         cells[server.name] = {framework: kept for name, framework, kept, _ in ran if name == server.name}
+    drop_repeated_tapes(cells)
     kept = {
         "versions": versions(),
         "titles": {scenario.name: scenario.title for scenario in SCENARIOS},
         "cells": {server.name: cells[server.name] for server in SERVERS if server.name in cells},
     }
-    RESULTS.write_text(json.dumps(kept, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    RESULTS.write_text(json.dumps(kept, ensure_ascii=False, separators=(",", ":"), default=str) + "\n", encoding="utf-8")
     return 0 if all(agree for *_, agree in ran) else 1
 
 

@@ -88,7 +88,8 @@ SCENARIOS = (
     Scenario(
         "invalid", "a parameter is not valid", of(client.ask, "/invalid?number=x"), ("denied 403",), "/invalid"
     ),
-    Scenario("nowhere", "no route matches", of(client.ask, "/nowhere/7"), ("denied 403", "denied 404", "failed 500, ValueError", "failed 500, RuntimeError"), "_unknown"),
+    Scenario("nowhere", "no route matches", of(client.ask, "/nowhere/7"), ("denied 403", "denied 404", "failed 500, ValueError", "failed 500, RuntimeError",
+     "failed 500, hypercorn.utils.UnexpectedMessageError"), "_unknown"),
     Scenario("abandoned", "the client leaves before an answer", of(client.abandon), ("abandoned",), "/hesitate"),
     Scenario("excluded", "an excluded URL", of(client.mounted, "/excluded"), ("nothing",), ""),
     Scenario("socketio", "packets and pings over Socket.IO", of(client.packets), ("1000 client",), "/socket.io"),
