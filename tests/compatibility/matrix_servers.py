@@ -111,9 +111,7 @@ _NO_RACE = {"raced": "it has no receive() to race", "returns": "a consumer has n
 
 FRAMEWORKS = (
     Framework("ASGI", "", "raw_app", {**_NEITHER, **_VALIDATES}, templates=False),
-    Framework(
-        "FastAPI, native", "fastapi", "fastapi_app", _OTHERS, environment={"COMPATIBILITY_TELEMETRY": "native"}
-    ),
+    Framework("FastAPI, native", "fastapi", "fastapi_app", _OTHERS, environment={"COMPATIBILITY_TELEMETRY": "native"}),
     Framework("FastAPI, contrib", "fastapi", "fastapi_app", _OTHERS, without=()),
     Framework("FastAPI, neither", "fastapi", "fastapi_app", _OTHERS),
     Framework("Starlette", "starlette", "starlette_app", {**_OTHERS, **_VALIDATES}),
