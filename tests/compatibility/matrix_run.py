@@ -110,7 +110,8 @@ async def visit(program, receiver, tape, only, bare):
     for scenario in wanted:
         if scenario.at_the_end:
             staying = asyncio.create_task(act(scenario, clients[scenario.name]))
-            await until(lambda: staying.done() or clients[scenario.name].seen.get("messages"))
+            seen = clients[scenario.name].seen
+            await until(lambda staying=staying, seen=seen: staying.done() or seen.get("messages"))
             program.process.terminate()
             await staying
     return clients

@@ -12,6 +12,8 @@ from matrix_servers import FRAMEWORKS, SERVERS, framework, server
 
 PAIRS = [(each.name, "ASGI") for each in SERVERS]
 PAIRS += [("uvicorn", name) for name in ("FastAPI, native", "FastAPI, contrib", "Quart", "Channels", "python-socketio")]
+TIMING = {"send-after-gone"}
+"""It depends on what the server finds first: the page says so, and it is not compared."""
 SLOW = {"stops-reading", "missed-pong"}
 PLAIN = {"client-1000", "reset", "server-close", "raises", "denied", "broken", "subprotocol", "binary"}
 
@@ -37,7 +39,7 @@ def kept(of, with_framework):
 def test_what_is_told_is_what_the_document_says(ran, pair):
     differing = {}
     for name, cell in ran[pair].cells.items():
-        if cell.why is not None:
+        if cell.why is not None or name in TIMING:
             continue
         before = kept(*pair)[name]
         right = is_right(scenario(name), cell, framework(pair[1]))

@@ -136,5 +136,5 @@ _GROUP = re.compile(r"\(\?P(<\w+>)(?:[^()]|\([^()]*\))*\)")
 
 
 def braces(pattern: str) -> str:
-    """Give a pattern of Werkzeug or Django as a template: `/ws/<str:room>` and `^ws/(?P<room>\\w+)$` as `ws/{room}`."""
+    r"""Give a pattern of Werkzeug or Django as a template: `/ws/<str:room>`, `^ws/(?P<room>\w+)$` as `ws/{room}`."""
     return _CONVERTER.sub(r"{\1}", _GROUP.sub(r"\1", pattern.removeprefix("^").removesuffix("$")))
