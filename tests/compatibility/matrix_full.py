@@ -10,8 +10,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-
 from matrix_page import RESULTS
 from matrix_run import is_right, run, sums
 from matrix_scenarios import SCENARIOS, scenario

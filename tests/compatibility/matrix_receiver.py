@@ -2,10 +2,11 @@
 
 from collections import Counter, defaultdict
 
-from doubles.http_double import HttpDouble, Reply
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from doubles.http_double import HttpDouble, Reply
 
 
 def values(attributes):

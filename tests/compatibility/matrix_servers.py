@@ -91,15 +91,15 @@ SERVERS = (
 
 _NOT_ITS_PROTOCOL = "its clients speak a protocol of their own"
 _VALIDATES = {"invalid": "it validates nothing"}
-_OF_ITS_OWN = {
-    name: _NOT_ITS_PROTOCOL
-    for name in (
+_OF_ITS_OWN = dict.fromkeys(
+    (
         *("client-1000", "client-1001", "client-4123", "client-empty", "reset", "fin", "missed-pong", "too-large"),
         *("invalid-utf8", "server-close", "returns", "raises", "denied", "deny-response", "broken", "invalid"),
         *("abandoned", "send-after-gone", "close-after-gone", "cleanup", "raced", "binary", "subprotocol", "mounted"),
         *("excluded", "stops-reading", "shutdown"),
-    )
-}
+    ),
+    _NOT_ITS_PROTOCOL,
+)
 _SOCKETIO = ("socketio", "socketio-refused", "socketio-raises", "socketio-lost")
 _GRAPHQL = ("graphql", "graphql-fails", "graphql-bad")
 _ONLY_ASGI = {"stops-reading": ""}  # it takes long

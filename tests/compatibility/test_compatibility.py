@@ -4,7 +4,6 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
 from matrix_page import RESULTS
 from matrix_run import is_right, run, sums
 from matrix_scenarios import scenario
