@@ -79,6 +79,11 @@ CHANNEL = Attribute(
     "websocket.channel.name",
     "Channel (room, topic); on metrics at most `SOCKETSCOPE_CHANNEL_LIMIT` names, the rest is `_other`.",
 )
+PACKET_TYPE = Attribute(
+    "websocket.engineio.packet.type",
+    "Type of a packet of engine.io, by its number in that protocol.",
+    ("open", "close", "ping", "pong", "message", "upgrade", "noop"),
+)
 CONNECTION_ID = Attribute("websocket.connection.id", "Random identifier of one connection (16 hexadecimal digits).")
 CHANNELS = Attribute("websocket.channels", "Every channel that the connection was in.")
 USER_HASH = Attribute("user.hash", "Keyed hash (HMAC-SHA-256, `SOCKETSCOPE_USER_KEY`) of the user's identifier.")
@@ -276,6 +281,13 @@ BROKER_MESSAGES = Metric(
     "and lost.",
     (MESSAGING_SYSTEM, BROKER_OUTCOME),
 )
+PACKETS = Metric(
+    "websocket.engineio.packets",
+    "counter",
+    "{packet}",
+    "Packets of python-engineio (python-socketio), over WebSocket: its pings are messages to everybody else.",
+    (PACKET_TYPE, DIRECTION),
+)
 OVERFLOW = Metric(
     "socketscope.overflow",
     "counter",
@@ -338,6 +350,7 @@ METRICS: tuple[Metric, ...] = (
     CHANNEL_IO,
     BROKER_DURATION,
     BROKER_MESSAGES,
+    PACKETS,
     OVERFLOW,
     DRIFT,
     ALERT_EVALUATIONS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -92,7 +93,8 @@ class WebSocketMiddleware:
 
     def _finish(self, watched: Watched, error: BaseException | None, receive: Receive) -> None:
         now = self.reporter.telemetry.clock.monotonic()
-        if watched.link_failed and watched.state is State.OPEN:
+        looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
+        if looked_away and watched.state is State.OPEN:
             _read_departure(watched, receive, now, self.reporter)
         if (transition := watched.finished(error, now)) is not None:
             self.reporter.changed(watched, transition)
@@ -181,7 +183,7 @@ class _Segments:
 
 
 def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Reporter) -> None:
-    """Read how the client left, where the application ended at a failed send and did not look.
+    """Read how the client left, where the application ended without an error of its own and did not look.
 
     The application is done, so no message is taken from it. Only what the server has ready is read: each `receive()`
     is stepped once and dropped if it would wait.
@@ -199,5 +201,6 @@ def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Repo
             _logger.debug("the server tells nothing more of %s", watched.id, exc_info=True)
             return
         else:
-            step.close()
+            with contextlib.suppress(AttributeError):  # granian's is no generator
+                step.close()
             return

@@ -53,6 +53,8 @@ class Accumulators:
         self.handshakes: Counter[tuple[Where, str, int]] = Counter()
         self.closed: Counter[tuple[Where, str, str, str]] = Counter()
         self.errors: Counter[tuple[Where, str, str]] = Counter()
+        self.packets: Counter[tuple[int, str]] = Counter()
+        """Packets of engine.io by the number of their type and direction."""
         self._handshake_durations: dict[tuple[Where, str], Durations] = {}
         self._connection_durations: dict[tuple[Where, str, str, str], Bounded] = {}
         self.drift = 0
@@ -96,6 +98,11 @@ class Accumulators:
         """Count an exception of a handler."""
         with self.lock:
             self.errors[where, error, phase] += 1
+
+    def packet(self, kind: int, direction: str) -> None:
+        """Count a packet of engine.io."""
+        with self.lock:
+            self.packets[kind, direction] += 1
 
     def correct_active(self, live: Counter[Where]) -> None:
         """Make the gauge equal to the live table (call with `lock` held) and count what was wrong."""

@@ -133,6 +133,15 @@ def _broker_messages(telemetry: Telemetry) -> Iterator[Observation]:
         yield Observation(count, {semconv.MESSAGING_SYSTEM.name: system, semconv.BROKER_OUTCOME.name: outcome})
 
 
+def _packets(telemetry: Telemetry) -> Iterator[Observation]:
+    with telemetry.accumulators.lock:
+        packets = dict(telemetry.accumulators.packets)
+    kinds = semconv.PACKET_TYPE.values
+    for (kind, direction), count in packets.items():
+        name = kinds[kind] if 0 <= kind < len(kinds) else semconv.OTHER
+        yield Observation(count, {semconv.PACKET_TYPE.name: name, semconv.DIRECTION.name: direction})
+
+
 def _overflow(telemetry: Telemetry) -> Iterator[Observation]:
     # Reported even at 0: one series that is always there keeps the exporter called, with or without connections.
     accumulators = telemetry.accumulators
@@ -159,6 +168,7 @@ _OBSERVED: tuple[tuple[semconv.Metric, Observe], ...] = (
     (semconv.CHANNEL_MESSAGES, _channel_messages),
     (semconv.CHANNEL_IO, _channel_io),
     (semconv.BROKER_MESSAGES, _broker_messages),
+    (semconv.PACKETS, _packets),
     (semconv.OVERFLOW, _overflow),
     (semconv.DRIFT, _drift),
 )
