@@ -61,7 +61,7 @@ def seen(report: Report) -> None:
 
 def in_time(report: Report) -> None:
     """Run what makes, repeats, keeps and sends reports, by clocks that are set and in real services."""
-    passed, line = pytest_passes("tests/reports/test_daily.py", "tests/reports/test_schedule.py")
+    passed, line = pytest_passes("tests/reports/test_daily.py", "tests/reports/test_report_schedule.py")
     report.add("schedule: once, late, again within an hour, same key from two", line, "all pass", passed)
     passed, line = pytest_passes(
         "tests/test_reporting.py", "tests/console/test_console_reports.py", "tests/cli/test_cli_report.py"

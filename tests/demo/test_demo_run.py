@@ -70,7 +70,7 @@ def test_a_run_whose_numbers_agree_is_equal_and_leaves_nothing_running(demo, sta
 def test_all_replicas_are_started_and_the_console_is_to_see_them(demo, started):
     chosen = options(hub=True, replicas=2, redis=Path(required_redis()))
     found = demo(StandIns(measured={**STATS, "instances": 1}), chosen=chosen).run()
-    assert [process.name for process in started] == ["console", "mail", "redis", "chat", "chat-2", "users"]
+    assert [process.name for process in started] == ["console", "mail", "redis", "chat", "chat-2", "users", "report"]
     assert found.differences() == ("replicas",)
     assert found.as_dict()["broker"] == "redis"
     assert (found.as_dict()["replicas"], found.as_dict()["instances"]) == (2, 1)
@@ -156,11 +156,11 @@ def test_a_program_that_dies_while_the_users_talk_ends_the_demo(demo, started, e
 class WhoseUsersSeeTheChatDie(StandIns):
     """The users end, in error, because the chat has; both before the demo looks again."""
 
-    def chat(self, options):
+    def chat(self, options, replica):
         code = f"import os, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\n{SERVER}"
-        return self.program("chat", code, options.chat_port, "{}")
+        return self.program(replica.name, code, replica.port, "{}")
 
-    def users(self, options, ledger):
+    def users(self, options, replicas, ledger):
         code = "import os, pathlib, sys\nos.kill(int(pathlib.Path('pid').read_text()), 9)\nsys.exit(7)"
         return self.program("users", code)
 

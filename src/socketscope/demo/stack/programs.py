@@ -87,6 +87,8 @@ def chat(options: Options, replica: Replica) -> Program:
             "OTEL_EXPORTER_OTLP_ENDPOINT": options.otlp_endpoint or f"http://{HOST}:{port}",
             "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
             "OTEL_EXPORTER_OTLP_TIMEOUT": "3",
+            # Where the instrumentor of FastAPI is installed, too, it would stand in for FastAPI's own telemetry.
+            "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "fastapi",
             "OTEL_METRICS_EXPORTER": options.metrics_exporter,
             "OTEL_METRIC_EXPORT_INTERVAL": "1000",
             "OTEL_BSP_SCHEDULE_DELAY": "1000",
