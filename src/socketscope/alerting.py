@@ -23,6 +23,7 @@ from socketscope.errors import ConfigurationError, SocketscopeError
 from socketscope.notify.alertmanager import AlertmanagerOptions
 from socketscope.notify.base import Notifier
 from socketscope.notify.registry import build_all
+from socketscope.reporting import asking, described, refuse_receivers, reporting_over
 from socketscope.rules.model import Rule
 from socketscope.serving import Served
 from socketscope.state.state import State
@@ -64,7 +65,7 @@ class Alerting:
 
 @contextlib.asynccontextmanager
 async def alerting_over(
-    found: Alerting, settings: Settings, *, own: Metrics | None = None, link: str = ""
+    found: Alerting, settings: Settings, state: State, *, own: Metrics | None = None, link: str = ""
 ) -> AsyncIterator[Board]:
     """Run it inside the context, over the backend of the settings; `own` is the one of this process, `embedded`.
 
@@ -73,8 +74,6 @@ async def alerting_over(
     async with contextlib.AsyncExitStack() as running:
         options = settings.backend
         metrics = own if own and options.kind == "embedded" else await running.enter_async_context(chosen(options))
-        state = await asyncio.to_thread(State.open, found.state_file)
-        running.push_async_callback(asyncio.to_thread, state.close)
         vitals = Vitals(metrics, export_interval=settings.console.export_interval)
         board = await running.enter_async_context(
             alerting(
@@ -91,11 +90,21 @@ async def alerting_over(
         yield board
 
 
-class AlertsService(Served):
-    """`serve --only alerts` as an async context: inside it rules are evaluated, and the routes about alerts answer.
+@contextlib.asynccontextmanager
+async def opened(file: Path | None) -> AsyncIterator[State]:
+    """Open the state inside the context, None for one in memory. Raises what `State.open` does."""
+    state = await asyncio.to_thread(State.open, file)
+    try:
+        yield state
+    finally:
+        await asyncio.to_thread(state.close)
 
-    Entering raises what that of `Service` does; nothing runs then. What is not delivered at the end is in the state's
-    file.
+
+class AlertsService(Served):
+    """`serve --only alerts` as an async context: all that tells people something, without a store and a page.
+
+    Inside it rules are evaluated, reports are made, and the routes about both answer. Entering raises what that of
+    `Service` does; nothing runs then. What is not delivered at the end is in the state's file.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -103,6 +112,7 @@ class AlertsService(Served):
         self.settings = settings
         self.url = ""
         self.alerting = ""
+        self.reporting = ""
 
     @override
     async def _start(self) -> None:
@@ -110,14 +120,21 @@ class AlertsService(Served):
         settings, console = self.settings, self.settings.console
         refuse_embedded(settings.backend)
         found = Alerting.of(settings)
+        refuse_receivers(settings)
         listener = self._running.enter_context(
             contextlib.closing(listen(console.host, console.port, section="console", option="--port"))
         )
         self.url = f"http://{authority(console.host, listener.getsockname()[1])}"
         link = settings.backend.url or "" if settings.backend.kind == "remote" else ""
-        board = await self._running.enter_async_context(alerting_over(found, settings, link=link))
-        self.alerting = found.described
-        app = create_alerts_app(board, console, ready_checks=[board.alive])
+        state = await self._running.enter_async_context(opened(found.state_file))
+        board = await self._running.enter_async_context(alerting_over(found, settings, state, link=link))
+        archive = await self._running.enter_async_context(
+            reporting_over(
+                settings, lambda: asking(settings.backend, settings.links), state, link=self.url, wake=board.wake
+            )
+        )
+        self.alerting, self.reporting = found.described, described(settings.reports)
+        app = create_alerts_app(board, console, archive=archive, ready_checks=[board.alive])
         await self._serve(app, listener)
 
 

@@ -30,6 +30,7 @@ from socketscope.notify.configured import with_secrets
 from socketscope.notify.registry import Notifiers
 from socketscope.notify.secrets import HIDDEN
 from socketscope.query.kept import HOURS
+from socketscope.reports.options import ReportOptions
 from socketscope.rules.document import repeated, shown
 from socketscope.rules.mistakes import wanted
 from socketscope.state.options import StateOptions
@@ -102,6 +103,7 @@ class Settings(BaseSettings):
     links: LinkOptions = LinkOptions()
     backend: BackendOptions = BackendOptions()
     alerts: AlertOptions = AlertOptions()
+    reports: ReportOptions = ReportOptions()
     state: StateOptions = StateOptions()
     notifiers: Notifiers = Field(default_factory=dict)
 

@@ -330,3 +330,7 @@ def test_the_double_answers_what_it_can(double):
     status, answer = ask(double, path="timeseries", more={"interval": 10_000})
     assert answer["data"]["attributes"]["times"] == [1000 * T0, 1000 * (T0 + 10)]
     assert ask(double, query="sum:unknown{*}")[1] == {"errors": "metric unknown is not known"}
+
+
+async def test_which_exports_came_is_not_known(datadog):
+    assert await datadog.exports(since=T0, until=T0 + 100) is None

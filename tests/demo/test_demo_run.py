@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console as Terminal
 from stand_ins import COUNTS, DEAF, SERVER, STATS, StandIns
 
+from redis_process import required_redis
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options, free_port
 from socketscope.demo.stack.process import Process, Program, ProgramError
@@ -62,8 +63,17 @@ def test_a_run_whose_numbers_agree_is_equal_and_leaves_nothing_running(demo, sta
     assert found.equal
     assert found.collector is None
     assert found.collector_accepted is None
-    assert [process.name for process in started] == ["console", "mail", "chat", "users"]
+    assert [process.name for process in started] == ["console", "mail", "chat", "users", "report"]
     assert all(process.code is not None for process in started)
+
+
+def test_all_replicas_are_started_and_the_console_is_to_see_them(demo, started):
+    chosen = options(hub=True, replicas=2, redis=Path(required_redis()))
+    found = demo(StandIns(measured={**STATS, "instances": 1}), chosen=chosen).run()
+    assert [process.name for process in started] == ["console", "mail", "redis", "chat", "chat-2", "users", "report"]
+    assert found.differences() == ("replicas",)
+    assert found.as_dict()["broker"] == "redis"
+    assert (found.as_dict()["replicas"], found.as_dict()["instances"]) == (2, 1)
 
 
 @pytest.mark.parametrize("key", COUNTS)
@@ -78,6 +88,27 @@ def test_a_number_that_only_the_events_tell_otherwise_is_found(demo):
 def test_a_number_that_the_console_does_not_know_is_a_difference(demo):
     found = demo(StandIns(measured=STATS | {"unique_users": None})).run()
     assert found.differences() == ("unique_users",)
+
+
+@pytest.mark.parametrize("key", COUNTS)
+@pytest.mark.parametrize("value", [4, None])
+def test_a_number_that_only_the_report_tells_otherwise_is_found(demo, key, value):
+    assert demo(StandIns(reported=COUNTS | {key: value})).run().differences() == (key,)
+
+
+def test_the_report_is_written_and_mailed(demo, tmp_path):
+    found = demo(StandIns()).run()
+    assert found.report.files.html == tmp_path / "run.report.html"
+    assert found.missing == ()
+    written = found.as_dict()["report"]
+    assert written["figures"] == COUNTS
+    assert written["mail"] == {"to": ["a@b.c"], "subject": "WebSockets: 3 connections", "images": 2}
+
+
+def test_a_report_whose_mail_does_not_arrive_is_told(demo):
+    found = demo(StandIns(mailed=False)).run()
+    assert found.missing == ("No mail with the report has arrived.",)
+    assert found.as_dict()["report"]["mail"] is None
 
 
 def test_a_peak_that_was_not_held_can_not_differ(demo):
@@ -102,7 +133,7 @@ def test_a_port_in_use_is_named_with_its_option_and_nothing_is_started(demo, sta
     assert not started
 
 
-@pytest.mark.parametrize("name", ["console", "mail", "chat", "users"])
+@pytest.mark.parametrize("name", ["console", "mail", "chat", "users", "report"])
 def test_a_program_that_dies_is_named_with_the_end_of_its_output_and_nothing_is_left_running(demo, started, name):
     with pytest.raises(ProgramError, match=rf"(?s){name} ended .*exit code 7.*the disk is on fire"):
         demo(StandIns(dying=name)).run()
@@ -125,11 +156,11 @@ def test_a_program_that_dies_while_the_users_talk_ends_the_demo(demo, started, e
 class WhoseUsersSeeTheChatDie(StandIns):
     """The users end, in error, because the chat has; both before the demo looks again."""
 
-    def chat(self, options):
+    def chat(self, options, replica):
         code = f"import os, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\n{SERVER}"
-        return self.program("chat", code, options.chat_port, "{}")
+        return self.program(replica.name, code, replica.port, "{}")
 
-    def users(self, options, ledger):
+    def users(self, options, replicas, ledger):
         code = "import os, pathlib, sys\nos.kill(int(pathlib.Path('pid').read_text()), 9)\nsys.exit(7)"
         return self.program("users", code)
 

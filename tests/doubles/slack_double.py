@@ -67,22 +67,25 @@ def failed(error):
 
 
 def refusal(body, known):
-    if body.keys() - known:
+    if body.keys() - known or body.get("parse", "none") not in {"none", "full"}:
         return "invalid_arguments"
     if not body.get("text"):
         return "no_text"
     if len(body["text"]) > 40_000:
         return "msg_too_long"
-    if body.get("parse", "none") not in {"none", "full"}:
-        return "invalid_arguments"
     metadata = body.get("metadata", {"event_type": "", "event_payload": {}})
     if not (isinstance(metadata.get("event_type"), str) and isinstance(metadata.get("event_payload"), dict)):
         return "invalid_metadata_format"
-    blocks = [block for attachment in body.get("attachments", []) for block in attachment["blocks"]]
+    inner = [block for attachment in body.get("attachments", []) for block in attachment["blocks"]]
+    blocks = [*body.get("blocks", []), *inner]
+    if sum(len(block["text"]) for block in blocks if block["type"] == "markdown") > 12_000:
+        return "msg_blocks_too_long"
     return None if all(map(is_block, blocks)) and len(blocks) <= 50 else "invalid_blocks"
 
 
 def is_block(block):
+    if block["type"] == "markdown":
+        return isinstance(block["text"], str) and bool(block["text"]) and not block.keys() - {"type", "text"}
     if block["type"] == "section":
         fields = block.get("fields", [])
         texts = [*fields, *([block["text"]] if "text" in block else [])]

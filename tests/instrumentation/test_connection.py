@@ -41,7 +41,7 @@ def disconnect(code: Any = 1000, **rest: Any) -> dict[str, Any]:
         (disconnect(1009, reason=""), 1009, "server"),
         (disconnect(1012, reason=""), 1012, "shutdown"),
         (disconnect(4000, reason="bye"), 4000, "client"),
-        (disconnect(None), 1005, "network"),
+        (disconnect(None), 1005, "client"),
     ],
 )
 def test_a_disconnect_tells_who_ended_the_connection(message: dict[str, Any], code: int, initiator: str) -> None:

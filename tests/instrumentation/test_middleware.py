@@ -358,6 +358,7 @@ async def test_a_handler_names_its_user_and_channels_itself() -> None:
         assert captured.value("websocket.channel.messages", **{"websocket.channel.name": "news"}, **TRANSMIT) == 1
         closed = captured.events[-1].log_record.attributes or {}
         assert len(str(closed["user.hash"])) == 32
+        assert closed["websocket.channels"] == ("news",), "it was in it, though not at the end"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import socket
 
+from redis_process import required_redis
 from socketscope.demo.ledger import KEYS
 
 
@@ -38,6 +39,17 @@ def test_with_fastapis_own_telemetry_off_the_numbers_are_equal_as_well(demo, sma
     ended = demo(*small, "--no-fastapi-telemetry")
     assert ended.code == 0, ended.output
     assert ended.summary["equal"] is True
+
+
+def test_two_processes_on_the_hub_are_both_on_the_page_and_their_numbers_together_equal(demo, small, otelcol):
+    required_redis()
+    ended = demo(*small, "--hub", "--replicas", "2", "--broker", "redis")
+    assert ended.code == 0, ended.output
+    summary = ended.summary
+    assert summary["equal"] is True
+    assert (summary["replicas"], summary["instances"], summary["broker"]) == (2, 2, "redis")
+    assert summary["events"]["channels"] == summary["ledger"]["channels"] > 0
+    assert summary["events"]["unique_users"] == summary["ledger"]["unique_users"] > 0
 
 
 def test_where_there_is_no_collector_the_chat_sends_straight_to_the_backend_and_the_demo_says_so(demo, small, tmp_path):

@@ -3,6 +3,7 @@ import threading
 import pytest
 
 from alerts_fakes import note
+from notify.conftest import report
 from socketscope.state.state import State
 
 
@@ -142,6 +143,22 @@ def test_old_letters_are_dropped_but_none_that_waits(outbox):
     outbox.prune(before=11)
     assert [letter.notification.key for letter in outbox.recent()] == ["waiting"]
     assert outbox.pending() == {"mail": 1}
+
+
+def test_what_is_long_is_kept_once_for_all_receivers_and_read_only_to_be_sent(state, outbox):
+    put = report()
+    for notifier in ("mail", "slack"):
+        assert outbox.put(notifier, put, now=0)
+    assert len(state._database.read("SELECT * FROM documents")) == 1
+    assert [outbox.due(notifier, 0).notification for notifier in ("mail", "slack")] == [put, put]
+    assert [letter.notification.document for letter in outbox.recent()] == [None, None]
+    outbox.delivered(outbox.due("mail", 0), now=1, thread="t")
+    assert outbox.thread("mail", put.fingerprint) is None
+    outbox.prune(before=2)
+    assert outbox.due("slack", 2).notification.document == put.document
+    outbox.given_up(outbox.due("slack", 2), now=3, detail="")
+    outbox.prune(before=4)
+    assert state._database.read("SELECT * FROM documents") == []
 
 
 def test_many_threads_may_use_it_at_once(outbox):

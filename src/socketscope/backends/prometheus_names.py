@@ -15,7 +15,7 @@ from socketscope.query.naming import KNOWN, Naming, find, listing_pattern
 LOOK_AGAIN: Final = 10.0
 """Seconds after which names that were not found are looked for again."""
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class Names:
@@ -56,9 +56,9 @@ class Names:
     def _tell(self, *metrics: str) -> None:
         missing = {name for name in metrics if not self._pinned.metric(name)}
         for name in sorted(missing - self._told):
-            _log.warning("the backend has no metric %s under any name it could have: there is no data of it yet", name)
+            _logger.warning("the backend has no metric %s under any name it could have: no data of it came yet", name)
         for name in sorted(self._told.intersection(metrics) - missing):
-            _log.warning("the backend has the metric %s now", name)
+            _logger.warning("the backend has the metric %s now", name)
         self._told = (self._told - set(metrics)) | missing
 
     async def _look(self, *metrics: str) -> Naming:

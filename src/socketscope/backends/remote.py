@@ -18,7 +18,9 @@ from socketscope.backends.base import (
     Series,
     Timeline,
 )
+from socketscope.backends.exports import Exports
 from socketscope.backends.http import Access, JsonClient, OverHttp, Parameters
+from socketscope.backends.ledger import ConnectionLedger
 from socketscope.backends.links import PLACEHOLDER
 from socketscope.backends.timeline import checked_id
 from socketscope.errors import BackendError, BackendStatusError, QueryError
@@ -32,6 +34,8 @@ _SAMPLES: Final = TypeAdapter(wire.Samples)
 _LINES: Final = TypeAdapter(wire.Lines)
 _INSTANCES: Final = TypeAdapter(wire.Instances)
 _PEAK: Final = TypeAdapter(wire.Peak)
+_EXPORTS: Final = TypeAdapter(wire.ExportsAnswer)
+_LEDGER: Final = TypeAdapter(ConnectionLedger)
 _PAGE: Final = TypeAdapter(ConnectionPage)
 _SUMMARY: Final = TypeAdapter(ConnectionSummary)
 _TIMELINE: Final = TypeAdapter(Timeline)
@@ -77,6 +81,10 @@ class RemoteBackend(OverHttp):
         """Find the greatest sum of `metric` over all live instances in `[since, until]`; see `Metrics.peak`."""
         return (await self._get(_PEAK, "peak", {"metric": metric, "since": since, "until": until})).peak
 
+    async def exports(self, *, since: float, until: float) -> Exports | None:
+        """Tell which exports in `(since, until]` came, and which did not; see `Metrics.exports`."""
+        return (await self._get(_EXPORTS, "exports", {"since": since, "until": until})).exports
+
     async def open(self, *, at: float, limit: int, offset: int) -> ConnectionPage:
         """One page of the connections that are open at `at`."""
         return await self._get(_PAGE, "connections/open", {"at": at, "limit": limit, "offset": offset})
@@ -84,6 +92,12 @@ class RemoteBackend(OverHttp):
     async def summary(self, *, since: float, until: float) -> ConnectionSummary:
         """All connections with an event in `[since, until]`."""
         return await self._get(_SUMMARY, "connections/summary", {"since": since, "until": until})
+
+    async def ledger(self, *, since: float, until: float, step: float, top: int) -> ConnectionLedger:
+        """Account for the connections of `[since, until)`; see `Connections.ledger`."""
+        return await self._get(
+            _LEDGER, "connections/ledger", {"since": since, "until": until, "step": step, "top": top}
+        )
 
     async def timeline(
         self, connection_id: str, *, since: float, until: float, service: str | None = None

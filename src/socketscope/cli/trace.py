@@ -128,15 +128,10 @@ async def _open(backend: Backend, url: str | None, access: Access, settings: Set
 
 @contextlib.asynccontextmanager
 async def _remote(url: str | None, access: Access, settings: Settings) -> AsyncIterator[Place]:
-    from socketscope.addresses import authority
     from socketscope.backends.remote import RemoteBackend
+    from socketscope.cli.asked import console
 
-    console = settings.console
-    token = access.bearer
-    if url is None:
-        url = f"http://{authority(console.host, console.port)}"
-        # The configuration's token is for the configuration's console, and for no other address.
-        token = token or (console.token.get_secret_value() if console.token else None)
+    url, token = console(settings, url, access.bearer)
     async with await RemoteBackend.connect(url, token=token) as remote:
         yield Place(remote, f"the console at {url}")
 

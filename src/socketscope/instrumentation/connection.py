@@ -138,6 +138,17 @@ class Connection(ConnectionRecord):
             return self._refused("denied", self.status or 403, now)
         return None
 
+    def waited(self, nanoseconds: int) -> None:
+        """Note for how long a message that is counted elsewhere (`instrumentation/direct.py`) had to wait."""
+        if nanoseconds > WAITED:
+            self.traffic.send_wait.record(nanoseconds)
+            if nanoseconds > self.send_max:
+                self.send_max = nanoseconds
+
+    def cut(self, code: int, reason: str, now: int) -> Transition | None:
+        """Note that the server drops the connection for this reason, without a word to the client."""
+        return self._end(code, "server", reason, now)
+
     def send_failed(self, message: Mapping[str, Any], error: BaseException) -> None:
         """Note that `send(message)` raised: the client is gone, or the server objects to the message.
 
@@ -155,6 +166,10 @@ class Connection(ConnectionRecord):
     def cancels_itself(self) -> None:
         """Note that nobody cancelled the handler: a cancellation that it raises is its own, as of a task it awaits."""
         self._cancels_itself = True
+
+    def failed_inside(self, error: BaseException) -> None:
+        """Note that the handler raised, and that its framework is about to answer that itself."""
+        self.error_type = error_type(error)
 
     def phase_of(self, error: BaseException) -> str:
         """Give what the connection was doing when `error` was raised: `websocket.phase`."""
@@ -216,6 +231,8 @@ class Connection(ConnectionRecord):
         if self.state is State.HANDSHAKE:
             # The ASGI specification: a close before accept is HTTP 403; the code never reaches the client.
             return self._refused("denied", 403, now)
+        if self._gone is not None:
+            return None  # the client left before, and the next `receive()` tells how
         return self._end(_code(message, 1000), "server", message.get("reason"), now)
 
     def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
@@ -223,7 +240,9 @@ class Connection(ConnectionRecord):
             return self._refused("abandoned", 0, now)
         code = _code(message, NO_STATUS)
         # On uvicorn a lost link is 1005 with no `reason` at all, an empty close frame 1005 with an empty one.
-        if code == ABNORMAL or (code == NO_STATUS and message.get("reason") is None):
+        # On daphne an empty close frame has the code None; a lost link is 1006.
+        told = message.get("code", NO_STATUS) is not None
+        if code == ABNORMAL or (code == NO_STATUS and told and message.get("reason") is None):
             initiator = "network"
         elif code == SERVICE_RESTART:
             initiator = "shutdown"
@@ -235,9 +254,9 @@ class Connection(ConnectionRecord):
         if self.state is not State.HANDSHAKE:
             return None
         self.state = State.REFUSED
-        self.outcome = outcome
+        self.error_type = error or self.error_type
+        self.outcome = "failed" if self.error_type else outcome
         self.status = status
-        self.error_type = error
         self.ended_at = now
         return Transition.REFUSED
 
@@ -248,7 +267,7 @@ class Connection(ConnectionRecord):
         self.code = code
         self.initiator = initiator
         self.reason = clean(reason)[:123] if reason else ""
-        self.error_type = error
+        self.error_type = error or self.error_type
         self.ended_at = now
         return Transition.ENDED
 

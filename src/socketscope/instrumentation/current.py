@@ -79,6 +79,11 @@ def current_connection() -> CurrentConnection:
     return CurrentConnection(*(_current.get() or (None, None)))
 
 
+def watched() -> tuple[Reporter, Watched] | None:
+    """Give the connection of the running handler with its reporter; None where none is watched."""
+    return _current.get()
+
+
 def enter(reporter: Reporter, watched: Watched) -> None:
     """Make `watched` the current connection of the calling task and of the tasks that it starts."""
     _current.set((reporter, watched))

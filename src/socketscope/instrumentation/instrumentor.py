@@ -12,9 +12,11 @@ from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-de
 
 from socketscope.errors import ConfigurationError
 from socketscope.instrumentation import patches
+from socketscope.instrumentation.frameworks import patch_frameworks
 from socketscope.instrumentation.middleware import WebSocketMiddleware
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.own import own_reporter
+from socketscope.instrumentation.replacing import Undo
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ class SocketscopeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as abo
     `SOCKETSCOPE_*` variables, providers to the global ones. `uninstrument()` restores what was patched.
     """
 
-    _undo: list[patches.Undo]
+    _undo: list[Undo]
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Nothing: what is not installed is not patched."""
@@ -42,7 +44,7 @@ class SocketscopeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as abo
             # The service of whoever mistyped a setting starts all the same, and its other instrumentations too.
             _tell_that_it_is_off(error)
             return
-        undo = (patches.patch_uvicorn(reporter), patches.patch_opentelemetry_asgi())
+        undo = (patches.patch_servers(reporter), patch_frameworks(), patches.patch_opentelemetry_asgi())
         self._undo = [step for step in undo if step is not None]
 
     def _uninstrument(self, **_kwargs: Any) -> None:
@@ -65,6 +67,7 @@ def instrument(app: App, *, options: Options | None = None, **providers: Any) ->
         )
     reporter = own_reporter(options, **providers)
     patches.patch_opentelemetry_asgi()
+    patch_frameworks()
     if (starlette := _as_starlette(app)) is None:
         return WebSocketMiddleware(app, reporter=reporter)
     starlette.add_middleware(WebSocketMiddleware, reporter=reporter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -67,33 +68,9 @@ class WebSocketMiddleware:
 
     async def _watch(self, watched: Watched, scope: Scope, inner_receive: Receive, inner_send: Send) -> None:
         reporter = self.reporter
-        now = reporter.telemetry.clock.monotonic
         segments = _Segments(reporter, watched)
-
-        async def receive() -> Message:
-            # Applications race this call and cancel it: nothing is kept across the await.
-            watched.asks(now())
-            try:
-                message = await inner_receive()
-            except Exception as error:
-                watched.receive_failed(error)
-                raise
-            if (transition := watched.received(message, now())) is not None:
-                reporter.changed(watched, transition)
-            return message
-
-        async def send(message: Message) -> None:
-            started = now()
-            try:
-                await inner_send(message)
-            except Exception as error:
-                watched.send_failed(message, error)
-                raise
-            if (transition := watched.sent(message, started, now())) is not None:
-                reporter.changed(watched, transition)
-                if watched.state is State.OPEN:
-                    segments.start()
-
+        receive = _receiving(reporter, watched, inner_receive)
+        send = _sending(reporter, watched, inner_send, segments)
         token = otel_context.attach(watched.context)
         current.enter(reporter, watched)
         try:
@@ -116,7 +93,8 @@ class WebSocketMiddleware:
 
     def _finish(self, watched: Watched, error: BaseException | None, receive: Receive) -> None:
         now = self.reporter.telemetry.clock.monotonic()
-        if watched.link_failed and watched.state is State.OPEN:
+        looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
+        if looked_away and watched.state is State.OPEN:
             _read_departure(watched, receive, now, self.reporter)
         if (transition := watched.finished(error, now)) is not None:
             self.reporter.changed(watched, transition)
@@ -130,6 +108,46 @@ def _is_cancelled_by_nobody() -> bool:
     except RuntimeError:
         return False
     return task is not None and not task.cancelling()
+
+
+def _receiving(reporter: Reporter, watched: Watched, inner: Receive) -> Receive:
+    now = reporter.telemetry.clock.monotonic
+
+    async def receive() -> Message:
+        # Applications race this call and cancel it: nothing is kept across the await.
+        watched.asks(now())
+        try:
+            message = await inner()
+        except Exception as error:
+            watched.receive_failed(error)
+            raise
+        if (transition := watched.received(message, now())) is not None:
+            reporter.changed(watched, transition)
+        return message
+
+    return receive
+
+
+def _sending(reporter: Reporter, watched: Watched, inner: Send, segments: _Segments) -> Send:
+    now = reporter.telemetry.clock.monotonic
+
+    async def send(message: Message) -> None:
+        counted = message is not watched.announced
+        if counted:
+            started = now()
+        else:
+            watched.announced = None
+        try:
+            await inner(message)
+        except Exception as error:
+            watched.send_failed(message, error)
+            raise
+        if counted and (transition := watched.sent(message, started, now())) is not None:
+            reporter.changed(watched, transition)
+            if watched.state is State.OPEN:
+                segments.start()
+
+    return send
 
 
 FIRST_SEGMENT = 10.0
@@ -165,7 +183,7 @@ class _Segments:
 
 
 def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Reporter) -> None:
-    """Read how the client left, where the application ended at a failed send and did not look.
+    """Read how the client left, where the application ended without an error of its own and did not look.
 
     The application is done, so no message is taken from it. Only what the server has ready is read: each `receive()`
     is stepped once and dropped if it would wait.
@@ -183,5 +201,6 @@ def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Repo
             _logger.debug("the server tells nothing more of %s", watched.id, exc_info=True)
             return
         else:
-            step.close()
+            with contextlib.suppress(AttributeError):  # granian's is no generator
+                step.close()
             return

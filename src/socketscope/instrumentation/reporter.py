@@ -10,13 +10,15 @@ import functools
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span
+from typing_extensions import override
 
 from socketscope import semconv
 from socketscope.instrumentation.connection import Connection, State, Transition
@@ -26,10 +28,14 @@ from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
 from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
-from socketscope.telemetry.record import Segment, error_type, life_attributes
+from socketscope.telemetry.record import REMEMBERED, Segment, error_type, life_attributes
 from socketscope.telemetry.spans import Spans, enrich
 
 _logger = logging.getLogger(__name__)
+
+CLOSE_FRAME_KEY = "socketscope.close_frame"
+"""Key of the scope under which a hook of the server leaves `code` and `reason` of the client's close frame, where the
+server does not tell them to the application."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,19 +60,25 @@ def _harmless(
 class Watched(Connection):
     """A connection with the spans that belong to it."""
 
-    __slots__ = ("context", "entry_root_path", "handshake_span", "ignored", "scope", "server_span")
+    __slots__ = ("context", "entry_path", "entry_root_path", "handshake_span", "ignored", "scope", "server_span")
 
-    def __init__(self, scope: Mapping[str, Any], started_at: int, started_wall: int) -> None:
+    def __init__(self, scope: MutableMapping[str, Any], started_at: int, started_wall: int) -> None:
         super().__init__(secrets.token_hex(8), started_at, started_wall)
-        self.scope: Mapping[str, Any] = scope
+        self.scope: MutableMapping[str, Any] = scope
         # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
         self.entry_root_path: str = scope.get("root_path", "")
+        self.entry_path: str = scope.get("path", "")
         self.ignored = False
         self.handshake_span: Span = INVALID_SPAN
         self.server_span: Span | None = None
         """The span of the framework's own telemetry, where it has one open for the whole connection."""
         self.context: Context = otel_context.get_current()
         """Context with the handshake span: the parent of segments, the correlation of events."""
+
+    @override
+    def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
+        frame = self.scope.get(CLOSE_FRAME_KEY)
+        return super()._disconnected(message if frame is None else {**message, **frame}, now)
 
 
 class Reporter:
@@ -91,7 +103,7 @@ class Reporter:
         )
 
     @_harmless
-    def begin(self, scope: Mapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
+    def begin(self, scope: MutableMapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
         """Start to watch a connection whose handshake has just come in; None: it is not to be watched.
 
         Where the framework will open a span of its own (`framework_traces`), ours waits for it.
@@ -135,6 +147,33 @@ class Reporter:
         self._events.error(watched.context, watched, error, wall=self.telemetry.clock.wall())
 
     @_harmless
+    def cut(self, watched: Watched, code: int, reason: str) -> None:
+        """Report that the server drops a connection without a close frame, and why."""
+        if (transition := watched.cut(code, reason, self.telemetry.clock.monotonic())) is not None:
+            self.changed(watched, transition)
+
+    @_harmless
+    def answered(self, watched: Watched, error: BaseException) -> None:
+        """Report an exception of the handler that its framework answers itself, by a close or a response."""
+        if not watched.is_departure(error):
+            self.raised(watched, error)
+            watched.failed_inside(error)
+
+    @_harmless
+    def packet(self, kind: int, direction: str) -> None:
+        """Count a packet of engine.io, which numbers its types."""
+        self.telemetry.accumulators.packet(kind, direction)
+
+    @_harmless
+    def end_all(self) -> None:
+        """End the connections that are still open: the process ends, and their handlers are not told."""
+        for record in self.telemetry.live.records():
+            if isinstance(record, Watched):
+                transition = record.finished(CancelledError(), self.telemetry.clock.monotonic())
+                if transition is not None:
+                    self.changed(record, transition)
+
+    @_harmless
     def segment(self, watched: Watched) -> None:
         """End the running segment of an open connection and begin the next."""
         if watched.ignored or watched.state is not State.OPEN:
@@ -150,17 +189,23 @@ class Reporter:
         watched.user_hash = self._user_hash(watched.user) if watched.user else None
 
     @_harmless
-    def join(self, watched: Watched, channel: object) -> None:
-        """Count a connection into a channel."""
+    def join(self, watched: Watched, channel: object, *, counts_itself: bool = False) -> None:
+        """Count a connection into a channel.
+
+        Every message of the connection counts as one of the channel, unless the channel `counts_itself`, as those of
+        the hub do: it knows which messages are its own.
+        """
         channel = clean(channel)
         if watched.ignored or channel in watched.channels:
             return
         traffic = self.telemetry.accumulators.channel(channel)
         name = traffic.name
         # Two names beyond the limit share `_other`; its messages are still counted once a connection.
-        if name not in watched.channels.values():
+        if not counts_itself and name not in {cells.name for cells in watched.channel_traffic}:
             watched.channel_traffic = (*watched.channel_traffic, traffic)
         watched.channels[channel] = name
+        if len(watched.been_in) < REMEMBERED:
+            watched.been_in[channel] = None
         if watched.state is State.OPEN:
             self.telemetry.accumulators.subscribed(name, 1)
 
@@ -177,7 +222,7 @@ class Reporter:
 
     def _locate(self, watched: Watched, *, accepted: bool) -> None:
         scope = watched.scope
-        watched.route = route_of(scope, watched.entry_root_path, accepted=accepted)
+        watched.route = route_of(scope, watched.entry_path, watched.entry_root_path, accepted=accepted)
         server = scope.get("server")
         watched.where = self.telemetry.accumulators.where(watched.route, server[1] if server else None)
         watched.route = watched.where[0]

@@ -12,7 +12,7 @@ from socketscope.notify.attempt import attempt
 from socketscope.notify.base import Notification, Notifier, Receipt
 from socketscope.notify.options import Options, needed, plain_text
 from socketscope.notify.secrets import HIDDEN, Secrets
-from socketscope.notify.text import plain, subject
+from socketscope.notify.text import brief, subject
 
 _KINDS: Final = {"critical": "failure", "warning": "warning", "info": "info"}
 
@@ -56,7 +56,7 @@ class ByApprise(Notifier):
         kind = "success" if notification.status == "resolved" else _KINDS[notification.severity]
         result = await self._service.async_notify(
             title=subject(notification),
-            body=plain(notification),
+            body=brief(notification),
             notify_type=kind,
             body_format=self._format,
             timeout=self._options.timeout,

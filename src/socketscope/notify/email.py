@@ -1,4 +1,4 @@
-"""E-mail over SMTP: text and HTML, one thread of mails for each alert."""
+"""E-mail over SMTP: text and HTML, one thread of mails for each alert; a report with its pictures."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing_extensions import override
 from socketscope.addresses import is_loopback
 from socketscope.notify.attempt import attempt
 from socketscope.notify.base import Notification, Notifier, Receipt
+from socketscope.notify.document import Document
 from socketscope.notify.http import trusted
 from socketscope.notify.options import Options, plain_text
 from socketscope.notify.secrets import Secrets
@@ -134,16 +135,26 @@ def compose(notification: Notification, *, sender: str, to: list[str]) -> EmailM
     mail["Subject"] = subject(notification)
     mail["Date"] = format_datetime(datetime.fromtimestamp(notification.at, UTC))
     mail["Message-ID"] = _id(notification.key, domain)
-    mail["In-Reply-To"] = mail["References"] = _id(f"alert {notification.fingerprint}", domain)
     mail["X-Socketscope-Key"] = _digest(notification.key)
-    mail["X-Priority"] = "3 (Normal)" if notification.status == "resolved" else _PRIORITY[notification.severity]
+    if not notification.document:
+        mail["In-Reply-To"] = mail["References"] = _id(f"alert {notification.fingerprint}", domain)
+        mail["X-Priority"] = "3 (Normal)" if notification.status == "resolved" else _PRIORITY[notification.severity]
     # Whoever is away must not answer to an alert.
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     # Both in ASCII on the way, for servers that take no more.
     mail.set_content(plain(notification), cte="quoted-printable")
     mail.add_alternative(html(notification), subtype="html", cte="quoted-printable")
+    if notification.document:
+        _add_images(mail, notification.document)
     return mail
+
+
+def _add_images(mail: EmailMessage, document: Document) -> None:
+    """Put the pictures beside the page that shows them (multipart/related): programs that show no others show these."""
+    *_, page = mail.iter_parts()
+    for image in document.images:
+        page.add_related(image.content, "image", "png", cid=f"<{image.name}>", disposition="inline")
 
 
 def _refusal(what: str, answers: list[tuple[int, str]]) -> Receipt:

@@ -95,7 +95,8 @@ class Webhook(Notifier):
 
 def body(notification: Notification) -> dict[str, Any]:
     """Return what is sent. Times are seconds since the epoch, numbers that are none are null."""
-    return {
+    document = notification.document
+    told: dict[str, Any] = {
         "schema": SCHEMA,
         "key": notification.key,
         "fingerprint": notification.fingerprint,
@@ -114,6 +115,9 @@ def body(notification: Notification) -> dict[str, Any]:
         "runbook": notification.runbook,
         "link": notification.link,
     }
+    if document:
+        told["report"] = {"brief": document.brief, "markdown": document.markdown, "data": document.data}
+    return told
 
 
 def sign(secret: SecretStr, identity: str, timestamp: str, content: bytes) -> str:

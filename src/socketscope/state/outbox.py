@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from sqlite3 import Row
 from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
 from socketscope.notify.base import Notification
+from socketscope.notify.document import Document
 from socketscope.state.database import Database, to_json
 
 Fate = Literal["pending", "delivered", "dead"]
 LONGEST_WAIT: Final = 2 * 86_400.0
 """Seconds; no letter waits longer for its next attempt. Receivers are granted a day (`notify/http.py`)."""
 _NOTIFICATION = TypeAdapter(Notification)
+_DOCUMENT = TypeAdapter(Document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class Letter:
     """One notification to one receiver.
 
     `queued_at`: when it was put there, or sent again by hand; `ended_at`: when it was delivered or given up; `detail`:
-    what the last attempt brought.
+    what the last attempt brought. What is long, the notification's document, is there only when it is to be sent.
     """
 
     id: int
@@ -48,18 +50,22 @@ class Outbox:
 
     def put(self, notifier: str, notification: Notification, *, now: float) -> bool:
         """Queue a notification; False where the receiver was sent one with this key already."""
-        text = to_json(asdict(notification))
-        changed = self._database.write(
-            "INSERT OR IGNORE INTO outbox (notifier, key, fingerprint, notification, status, created_at, queued_at,"
-            " next_at) VALUES (?, ?, ?, ?, 'pending', ?, ?, ?)",
-            notifier,
-            notification.key,
-            notification.fingerprint,
-            text,
-            now,
-            now,
-            now,
-        )
+        text = to_json(asdict(replace(notification, document=None)))
+        with self._database.transaction():
+            changed = self._database.write(
+                "INSERT OR IGNORE INTO outbox (notifier, key, fingerprint, notification, status, created_at, queued_at,"
+                " next_at) VALUES (?, ?, ?, ?, 'pending', ?, ?, ?)",
+                notifier,
+                notification.key,
+                notification.fingerprint,
+                text,
+                now,
+                now,
+                now,
+            )
+            if changed and notification.document:
+                document = _DOCUMENT.dump_json(notification.document).decode()
+                self._database.write("INSERT OR IGNORE INTO documents VALUES (?, ?)", notification.key, document)
         return changed > 0
 
     def due(self, notifier: str, now: float) -> Letter | None:
@@ -69,7 +75,7 @@ class Outbox:
         rows = self._database.read(
             f"{_FIRST_PENDING} AND {due} ORDER BY next_at, id LIMIT 1", notifier, now, now, now + LONGEST_WAIT
         )
-        return _letter(rows[0]) if rows else None
+        return self._with_document(_letter(rows[0])) if rows else None
 
     def next_at(self, notifier: str) -> float | None:
         """Return when the next letter to a receiver is due; None where none waits."""
@@ -84,11 +90,14 @@ class Outbox:
         return str(rows[0]["thread"]) if rows else None
 
     def delivered(self, letter: Letter, *, now: float, thread: str | None, detail: str = "") -> None:
-        """Note that the receiver has it; `thread` is kept for what follows of the alert, up to its end."""
+        """Note that the receiver has it; `thread` is kept for what follows of the alert, up to its end.
+
+        Nothing follows of a report.
+        """
         fingerprint = letter.notification.fingerprint
         with self._database.transaction():
             self._end(letter.id, "delivered", now, detail)
-            if letter.notification.status == "resolved":
+            if letter.notification.status in ("resolved", "report"):
                 self._database.write(
                     "DELETE FROM threads WHERE notifier = ? AND fingerprint = ?", letter.notifier, fingerprint
                 )
@@ -138,12 +147,21 @@ class Outbox:
         return {row["notifier"]: row["letters"] for row in rows}
 
     def prune(self, before: float) -> None:
-        """Drop what was delivered or given up before then, and the threads of alerts of which nothing is left."""
-        self._database.write("DELETE FROM outbox WHERE ended_at < ?", before)
-        self._database.write(
-            "DELETE FROM threads WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.notifier = threads.notifier"
-            " AND outbox.fingerprint = threads.fingerprint)"
-        )
+        """Drop what was delivered or given up before then, and documents and threads of which nothing is left."""
+        with self._database.transaction():
+            self._database.write("DELETE FROM outbox WHERE ended_at < ?", before)
+            self._database.write("DELETE FROM documents WHERE key NOT IN (SELECT key FROM outbox)")
+            self._database.write(
+                "DELETE FROM threads WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.notifier = threads.notifier"
+                " AND outbox.fingerprint = threads.fingerprint)"
+            )
+
+    def _with_document(self, letter: Letter) -> Letter:
+        rows = self._database.read("SELECT document FROM documents WHERE key = ?", letter.notification.key)
+        if not rows:
+            return letter
+        document = _DOCUMENT.validate_json(rows[0]["document"])
+        return replace(letter, notification=replace(letter.notification, document=document))
 
     def _end(self, letter: int, status: Fate, now: float, detail: str) -> None:
         self._database.write(

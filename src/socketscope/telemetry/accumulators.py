@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from threading import Lock, get_ident
 
 from socketscope import semconv
+from socketscope.telemetry.broker import Brokers
 from socketscope.telemetry.cardinality import Cap
 from socketscope.telemetry.histogram import (
-    CELLS,
     NS,
     Bounded,
     Durations,
@@ -22,6 +22,8 @@ from socketscope.telemetry.histogram import (
     fold_durations,
     fold_sizes,
 )
+from socketscope.telemetry.ledger import Ledgers
+from socketscope.telemetry.traffic import ChannelTraffic, Traffic
 
 Attributes = dict[str, str | int]
 Where = tuple[str, int | None]
@@ -33,48 +35,6 @@ PROTOCOL_CODES = frozenset(range(1000, 1016))
 """Close codes of RFC 6455, 7.4.1, and of IANA's registry: a value of their own on metrics."""
 CODE_LIMIT = 20
 """How many other close codes (3000 to 4999 are free to use, by clients too) have one; the rest is `_other`."""
-
-
-class Flow:
-    """Messages in one direction: sizes of text and of binary ones in powers of two (sums are the counts), bytes."""
-
-    __slots__ = ("binary", "bytes", "text")
-
-    def __init__(self) -> None:
-        self.text = [0] * CELLS
-        self.binary = [0] * CELLS
-        self.bytes = 0
-
-    def sizes(self) -> list[int]:
-        """Give the cells of both types together."""
-        return [text + binary for text, binary in zip(self.text, self.binary, strict=True)]
-
-
-class Traffic:
-    """The messages of all connections of one attribute set, in one thread."""
-
-    __slots__ = ("first_message", "handling", "receive", "send_wait", "transmit")
-
-    def __init__(self) -> None:
-        self.receive = Flow()
-        self.transmit = Flow()
-        self.handling = Durations()
-        self.send_wait = Durations()
-        self.first_message = Durations()
-
-
-class ChannelTraffic:
-    """Messages and bytes of connections while they are in one channel, in one thread: `[receive, transmit]`.
-
-    `name` is the bounded one.
-    """
-
-    __slots__ = ("bytes", "messages", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.messages = [0, 0]
-        self.bytes = [0, 0]
 
 
 class Accumulators:
@@ -93,9 +53,13 @@ class Accumulators:
         self.handshakes: Counter[tuple[Where, str, int]] = Counter()
         self.closed: Counter[tuple[Where, str, str, str]] = Counter()
         self.errors: Counter[tuple[Where, str, str]] = Counter()
+        self.packets: Counter[tuple[int, str]] = Counter()
+        """Packets of engine.io by the number of their type and direction."""
         self._handshake_durations: dict[tuple[Where, str], Durations] = {}
         self._connection_durations: dict[tuple[Where, str, str, str], Bounded] = {}
         self.drift = 0
+        self.ledgers = Ledgers()
+        self.brokers = Brokers()
 
     def where(self, route: str, port: int | None) -> Where:
         """Give the bounded place of a connection."""
@@ -134,6 +98,11 @@ class Accumulators:
         """Count an exception of a handler."""
         with self.lock:
             self.errors[where, error, phase] += 1
+
+    def packet(self, kind: int, direction: str) -> None:
+        """Count a packet of engine.io."""
+        with self.lock:
+            self.packets[kind, direction] += 1
 
     def correct_active(self, live: Counter[Where]) -> None:
         """Make the gauge equal to the live table (call with `lock` held) and count what was wrong."""
@@ -177,6 +146,10 @@ class Accumulators:
             yield self._histogram(semconv.HANDSHAKE_DURATION, attributes, fold_durations(cells), total * NS)
         for key, counts, seconds in connections:
             yield self._histogram(semconv.CONNECTION_DURATION, close_attributes(*key), counts, seconds)
+        for system, (cells, total) in self.brokers.round_trips().items():
+            if any(cells):
+                attributes = {semconv.MESSAGING_SYSTEM.name: system}
+                yield self._histogram(semconv.BROKER_DURATION, attributes, fold_durations(cells), total * NS)
 
     def _message_histograms(self) -> Iterator[Histogram]:
         sums: dict[tuple[semconv.Metric, Where, str], tuple[list[int], int]] = {}

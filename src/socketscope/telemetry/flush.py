@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
+import multiprocessing
 import time
 from collections.abc import Callable
+from multiprocessing.util import Finalize
 from threading import Thread
 
 from opentelemetry import _logs, metrics, trace
@@ -48,6 +51,22 @@ async def flush_in_thread() -> None:
         flush()
     else:
         await asyncio.to_thread(flush)
+
+
+def at_the_end(finish: Callable[[], object]) -> None:
+    """Run `finish` and flush when this process ends.
+
+    A process that multiprocessing started runs no exit handlers but multiprocessing's own.
+    """
+
+    def end() -> None:
+        finish()
+        flush()
+
+    if multiprocessing.parent_process() is None:
+        atexit.register(end)
+    else:
+        Finalize(None, end, exitpriority=0)
 
 
 def _flush_one(force_flush: Callable[[int], object], timeout: float, failed: list[str]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from socketscope import semconv
-from socketscope.telemetry.accumulators import ChannelTraffic, Traffic, Where
+from socketscope.telemetry.accumulators import Where
+from socketscope.telemetry.traffic import ChannelTraffic, Traffic
 
 UNKNOWN_ROUTE = "_unknown"
 """Route of a connection whose framework told none."""
@@ -51,6 +54,10 @@ class Segment:
         self.bytes_sent = counts.bytes_sent
 
 
+REMEMBERED: Final = 256
+"""So many channels of one connection are named in its events."""
+
+
 class ConnectionRecord(Counts):
     """One connection. Times named `*_at` are of the monotonic clock, `*_wall` of the wall clock; nanoseconds.
 
@@ -60,6 +67,8 @@ class ConnectionRecord(Counts):
     __slots__ = (
         "accepted_at",
         "accepted_wall",
+        "announced",
+        "been_in",
         "channel_traffic",
         "channels",
         "client_address",
@@ -101,10 +110,14 @@ class ConnectionRecord(Counts):
         self.user_hash: str | None = None
         self.channels: dict[str, str] = {}
         """Name of a channel -> its bounded name on metrics."""
+        self.been_in: dict[str, None] = {}
+        """Every channel that it joined, the first `REMEMBERED`, whether it has left it or not."""
         self.channel_traffic: tuple[ChannelTraffic, ...] = ()
         """The cells of each bounded name, once."""
         # Before accept nothing is a message of a connection: what an application sends out of order goes nowhere.
         self.traffic = Traffic()
+        self.announced: object = None
+        """The next message that is counted elsewhere; None once it has passed (`instrumentation/direct.py`)."""
         self.errors = 0
         self.code: int | None = None
         self.initiator = ""

@@ -26,6 +26,8 @@ class Options:
       destinations, None where they are not wanted.
     * `otlp_endpoint` is where the chat sends its telemetry (OTLP over gRPC) in place of the Collector,
       `metrics_exporter` its `OTEL_METRICS_EXPORTER`, `fastapi_telemetry` whether FastAPI's own telemetry stays on.
+    * `hub` says that the chat is the one on the hub, `replicas` of how many processes it is, and `redis` is the program
+      of the broker between them, None where there is none.
     * `chat_python` is the Python of an environment in which the chat runs, None for this one.
     """
 
@@ -44,6 +46,9 @@ class Options:
     collector: Path | None = None
     prometheus: Path | None = None
     jaeger: Path | None = None
+    hub: bool = False
+    replicas: int = 1
+    redis: Path | None = None
     otlp_endpoint: str | None = None
     fastapi_telemetry: bool = True
     chat_python: Path | None = None
@@ -56,6 +61,7 @@ class Options:
             raise ConfigurationError("--users", self.users, "3 or more, so that one sees the other leave")
         if self.messages < 1:
             raise ConfigurationError("--messages", self.messages, "1 or more")
+        self._check_hub()
         if (self.prometheus or self.jaeger) and not self.collector:
             raise ConfigurationError(
                 "SOCKETSCOPE_OTELCOL", None, "the Collector, which Prometheus and Jaeger get their data from"
@@ -71,6 +77,18 @@ class Options:
             if port in options:
                 raise ConfigurationError(option, port, f"a port of its own ({options[port]} has this one)")
             options[port] = option
+
+    def _check_hub(self) -> None:
+        if not 1 <= self.replicas <= 16:
+            raise ConfigurationError("--replicas", self.replicas, "1 to 16")
+        if self.redis and not self.hub:
+            raise ConfigurationError("--broker", "redis", "--hub with it: the plain chat has no broker")
+        if self.replicas > 1 and not self.redis:
+            raise ConfigurationError(
+                "--replicas", self.replicas, "--hub --broker redis with it: else each process has rooms of its own"
+            )
+        if self.hub and not self.fastapi_telemetry:
+            raise ConfigurationError("--fastapi-telemetry", self.fastapi_telemetry, "the plain chat, without --hub")
 
     def ports(self) -> dict[str, int]:
         """Each port that the demo's programs will listen on, by its option."""

@@ -33,6 +33,7 @@ class Sink:
             "to": envelope.rcpt_tos,
             "subject": mail["Subject"],
             "key": mail["X-Socketscope-Key"],
+            "images": sum(part.get_content_maintype() == "image" for part in mail.walk()),
             "text": text.get_content().replace("\r\n", "\n") if text else "",
         }
         with self._file.open("a", encoding="utf-8") as file:

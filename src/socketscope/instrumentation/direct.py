@@ -1,0 +1,38 @@
+"""Counting what somebody sends on many connections at once, and counts himself: the hub.
+
+Counting a message in the middleware costs about as much as a tenth of sending it; for a message that goes to a thousand
+connections most of that is the same work a thousand times. So the hub announces a message (`record.announced`), the
+middleware lets it pass, and what has passed is counted together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from socketscope.telemetry.record import ConnectionRecord
+from socketscope.telemetry.traffic import Traffic
+
+
+def sent_on(records: Iterable[ConnectionRecord | None], size: int, cell: int, now: int, *, binary: bool) -> None:
+    """Count one message of `size` bytes as sent on each connection that is watched.
+
+    `cell` is that of the size (`telemetry.histogram.size_cell`), `now` the monotonic clock in nanoseconds.
+    """
+    traffic: Traffic | None = None
+    here = 0
+    for record in records:
+        if record is None:
+            continue
+        if record.traffic is not traffic:
+            if traffic is not None:
+                traffic.transmit.add(here, size, cell, binary=binary)
+            traffic, here = record.traffic, 0
+        here += 1
+        record.messages_sent += 1
+        record.bytes_sent += size
+        record.last_activity = now
+        for channel in record.channel_traffic:
+            channel.messages[1] += 1
+            channel.bytes[1] += size
+    if traffic is not None:
+        traffic.transmit.add(here, size, cell, binary=binary)
