@@ -141,7 +141,8 @@ def main() -> None:
     for name, value in figures.items():
         more = value.best - figures["bare"].best
         print(
-            f"{name:<16}{value.best:10,.0f} (median {value.median:,.0f}, worst {value.worst:,.0f})  over bare {more:8,.0f}"
+            f"{name:<16}{value.best:10,.0f} (median {value.median:,.0f}, worst {value.worst:,.0f})"
+            f"  over bare {more:8,.0f}"
         )
     print(f"\nleft by {options.messages:,} messages")
     for name, (blocks, resident) in left.items():

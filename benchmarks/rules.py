@@ -1,10 +1,10 @@
 """How fast 1,000 rules are evaluated over a day of 10-second data for 1,000 series, beside the real Prometheus.
 
 The same day goes into the embedded backend and into Prometheus, request by request. Then every rule is evaluated once
-at the end of the day: all are asked together (`rules/observe_many.py`), and their states computed; for comparison they
-are asked one by one too, several at a time. Prometheus evaluates the exported rules by itself, one after the other, and
-tells how long that took. The rules ask all kinds of metrics over windows from a minute to the whole day; no two are the
-same.
+at the end of the day, asked as the alert service asks (`alerts/questions.py`), and their states computed; for
+comparison they are asked one by one too, several at a time. Prometheus evaluates the exported rules by itself, one
+after the other, and tells how long that took. The rules ask all kinds of metrics over windows from a minute to the
+whole day; no two are the same.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from load import Fleet
 from rounds import Spread, surroundings, write
 
 from socketscope import semconv
+from socketscope.alerts.options import AlertOptions
+from socketscope.alerts.questions import Questions
 from socketscope.backends.embedded import EmbeddedBackend
 from socketscope.demo.stack import destinations
 from socketscope.demo.stack.http import Unreachable, get
@@ -42,7 +44,6 @@ from socketscope.rules.evaluate import evaluate
 from socketscope.rules.export import prometheus
 from socketscope.rules.model import Rule
 from socketscope.rules.observe import observe
-from socketscope.rules.observe_many import observe_many
 from socketscope.rules.replay import replay
 from socketscope.rules.state import RuleState
 from socketscope.store.ingest import SIGNALS, submit
@@ -124,10 +125,11 @@ async def one_by_one(rules: Sequence[Rule], backend: EmbeddedBackend, at: float)
 
 async def ours(rules: Sequence[Rule], backend: EmbeddedBackend, at: float) -> tuple[int, int]:
     """Evaluate every rule once; gives how many had data, and how many alerts are pending or firing."""
-    observations = await observe_many(rules, backend, at=at)
-    assert all(observation.problem is None for observation in observations)  # noqa: S101 - a benchmark of failures is none
-    pairs = zip(rules, observations, strict=True)
-    states = [evaluate(rule, RuleState(), observation, at=at)[0] for rule, observation in pairs]
+    options = AlertOptions()
+    questions = Questions(backend, concurrency=options.concurrency, timeout=options.timeout)
+    seen = await questions.ask(rules, {}, moment=at)
+    assert all(observation.problem is None for observation in seen.values())  # noqa: S101 - a benchmark of failures is none
+    states = [evaluate(rule, RuleState(), seen[rule.name], at=at)[0] for rule in rules]
     return sum(state.health == "ok" for state in states), sum(len(state.alerts) for state in states)
 
 

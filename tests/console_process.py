@@ -5,17 +5,17 @@ import threading
 
 import uvicorn
 
+from socketscope.addresses import listen
 from socketscope.backends.links import LinkOptions
 from socketscope.console.options import ConsoleOptions
 from socketscope.service import console_app
-from socketscope.serving import listen
 
 
 @contextlib.contextmanager
 def serving_console(store, links=None, options=None):
     """Yield the address of a console over `store`."""
     app = console_app(store, options or ConsoleOptions(), links or LinkOptions())
-    with contextlib.closing(listen("127.0.0.1", 0)) as listener:
+    with contextlib.closing(listen("127.0.0.1", 0, section="console", option="--port")) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

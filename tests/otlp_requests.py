@@ -104,7 +104,7 @@ def exponents(time, scale, positive, *, negative=None, zero=0, threshold=0.0, st
     return ExponentialHistogramDataPoint(
         time_unix_nano=ns(time),
         start_time_unix_nano=ns(start),
-        count=min(zero + sum(positive.values()) + sum((negative or {}).values()), 2**63),
+        count=zero + sum(positive.values()) + sum((negative or {}).values()),
         sum=total,
         scale=scale,
         zero_count=zero,

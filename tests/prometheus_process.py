@@ -45,7 +45,7 @@ class PrometheusProcess(RealProgram):
     def take(self, *requests):
         """Send ExportMetricsServiceRequests; what was taken can be asked for."""
         for request in requests:
-            sent = urllib.request.Request(  # noqa: S310 - of the loopback interface
+            sent = urllib.request.Request(
                 f"{self.otlp}/v1/metrics",
                 data=request.SerializeToString(),
                 headers={"Content-Type": "application/x-protobuf"},

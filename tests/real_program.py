@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def required_collector():
     return collector.find(os.environ) or lacking("no Collector: set SOCKETSCOPE_OTELCOL or run scripts/tools otelcol")
 
 
-class RealProgram:
+class RealProgram(ABC):
     """Runs while it is entered. Subclasses say its `command` and, where `/-/ready` does not, when it is `ready`."""
 
     def __init__(self, directory, url):
@@ -42,8 +43,9 @@ class RealProgram:
         self.process = None
         self.directory.mkdir(parents=True, exist_ok=True)
 
+    @abstractmethod
     def command(self):
-        raise NotImplementedError
+        """The command line, as a list."""
 
     def ready(self):
         try:

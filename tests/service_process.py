@@ -61,3 +61,37 @@ class ServiceProcess:
         if self.process.poll() is None:
             self.process.kill()
             self.stop(signal.SIGKILL)
+
+
+class AlertsProcess:
+    """`socketscope serve --only alerts`; waits until it is ready."""
+
+    def __init__(self, config, cwd, environment=None):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "socketscope", "serve", "--only", "alerts", "--port=0", f"--config={config}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+        )
+        self.lines = []
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if line.startswith("ready"):
+                self.url = line.split()[1]
+                break
+        else:
+            raise AssertionError(self.process.communicate()[1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)

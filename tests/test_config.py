@@ -77,7 +77,7 @@ def test_a_file_may_be_named_by_option_or_variable(monkeypatch):
         ("console: {host: 0.0.0.0}", "console.token (SOCKETSCOPE_CONSOLE_TOKEN)=None", "openssl rand -hex 32"),
         ("otlp: {host: '::'}", "otlp.token (SOCKETSCOPE_OTLP_TOKEN)=None", "as other machines reach ::"),
         ("console: {token: short}", "socketscope.yaml: console.token='(hidden)'", "16 or more visible"),
-        ("console: {token: [0, 1]}", "socketscope.yaml: console.token='(hidden)'", "a valid string"),
+        ("console: {token: [0, 1]}", "socketscope.yaml: console.token='(hidden)'", "expected text"),
         (
             "console: {token: kept-by-others-0000000, token_file: t}",
             "socketscope.yaml: console.token='(hidden)'",
@@ -85,6 +85,8 @@ def test_a_file_may_be_named_by_option_or_variable(monkeypatch):
         ),
         ("console: {token_file: nowhere}", "console.token (SOCKETSCOPE_CONSOLE_TOKEN)=None", "the file nowhere"),
         ("console: [", "configuration file='socketscope.yaml'", "YAML"),
+        ("alerts: {link: 2026-02-30}", "configuration file='socketscope.yaml'", "YAML"),
+        pytest.param(f"a: {'[' * 5000}{']' * 5000}", "configuration file='socketscope.yaml'", "YAML", id="too deep"),
         ("- console", "configuration file='socketscope.yaml'", "the sections console, otlp, store"),
         ("1: 2", "socketscope.yaml: 1=2", "one of console, otlp, store"),
     ],
@@ -107,6 +109,42 @@ def test_each_mistake_names_the_source_that_it_is_in(monkeypatch):
         "SOCKETSCOPE_OTLP_BOGUS",
         "socketscope.yaml: store.memory",
     ]
+
+
+@pytest.mark.parametrize("section", ["console", "otlp", "store", "backend", "alerts", "state", "notifiers"])
+@pytest.mark.parametrize("written", ["3", "[a]", "text", "yes"])
+def test_a_section_that_is_no_mapping_is_a_mistake_whatever_else_is_set(section, written, monkeypatch):
+    write(f"{section}: {written}")
+    monkeypatch.setenv("SOCKETSCOPE_STORE_RAW_HOURS", "2")
+    (mistake,) = mistakes(options={"console": {"port": 1}, "otlp": {}, "store": {"memory": True}})
+    assert mistake.startswith(f"socketscope.yaml: {section}=")
+    assert "expected keys and values" in mistake or "a name and its settings" in mistake
+
+
+def test_a_section_with_nothing_but_comments_says_nothing():
+    write("console:\n  # port: 1\nnotifiers:\nalerts:\n")
+    assert load(options={"console": {}}) == Settings()
+
+
+def test_a_key_that_stands_twice_is_a_mistake_with_its_line():
+    write("console: {port: 1}\nnotifiers:\n  a: {type: blackhole}\n  a: {type: blackhole}\nconsole: {port: low}\n")
+    assert [mistake.partition(" can't")[0] for mistake in mistakes()] == [
+        "socketscope.yaml: notifiers.a='(in line 4)'",
+        "socketscope.yaml: console='(in line 5)'",
+        "socketscope.yaml: console.port='low'",
+    ]
+
+
+def test_a_secret_under_a_misspelt_key_is_not_shown():
+    write(f"console: {{tokn: {SECRET}}}\nbackend: {{pasword: {SECRET}}}")
+    assert len(mistakes()) == 2
+    assert not any(SECRET in mistake for mistake in mistakes())
+
+
+def test_what_is_expected_is_said_in_the_words_of_the_file():
+    write("alerts: {routes: [{notify: pager}, 4], heartbeat: {notify: []}}\nnotifiers: {a: 5}")
+    expected = [mistake.partition("expected ")[2] for mistake in mistakes()]
+    assert expected == ["a list.", "keys and values.", "at least 1.", "keys and values."]
 
 
 def test_a_named_file_that_is_not_there_is_a_mistake():

@@ -52,12 +52,12 @@ class Report:
         sys.exit(0 if passed else 1)
 
 
-def pytest_passes(*arguments: str) -> tuple[bool, str]:
+def pytest_passes(*arguments: str, **environment: str) -> tuple[bool, str]:
     """Run tests that must not be skipped; give whether all passed, and pytest's last line."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
         cwd=ROOT,
-        env={**os.environ, "CI": "true"},
+        env={**os.environ, "CI": "true", **environment},
         capture_output=True,
         text=True,
         check=False,

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from socketscope import monitoring
+    from socketscope.hub import Hub
     from socketscope.instrumentation.current import current_connection
     from socketscope.instrumentation.instrumentor import instrument
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "current_connection", "instrument", "monitoring"]
+__all__ = ["Hub", "__version__", "current_connection", "instrument", "monitoring"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +22,10 @@ def __getattr__(name: str) -> Any:
         from socketscope.instrumentation.instrumentor import instrument
 
         return instrument
+    if name == "Hub":
+        from socketscope.hub import Hub
+
+        return Hub
     if name == "monitoring":
         return import_module("socketscope.monitoring")
     if name == "current_connection":

@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from socketscope.addresses import is_loopback
 
 SCHEME: Final = "Bearer"
 HOW_TO_MAKE_ONE: Final = "make one with `openssl rand -hex 32`"
 SHORTEST: Final = 16
 """Characters of a token."""
+
+
+def _from_file(value: Any, info: ValidationInfo) -> Any:
+    file = info.data.get("token_file")
+    if file is None:
+        return value
+    if value is not None:
+        raise ValueError("either `token` or `token_file`, not both")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the token in the file {file}, which can't be read ({error})") from error
+
+
+TokenOrFile = Annotated[SecretStr | None, BeforeValidator(_from_file)]
+"""A token, or that in the file that the field `token_file` before it names; its default has to be validated."""
 
 
 class Listening(BaseModel):
@@ -27,21 +44,8 @@ class Listening(BaseModel):
     host: str = "127.0.0.1"
     token_file: Path | None = None
     """A file with the token and nothing else, in place of `token`."""
-    token: SecretStr | None = Field(default=None, validate_default=True)
+    token: TokenOrFile = Field(default=None, validate_default=True)
     """The token that callers show (`Authorization: Bearer ...`); needed for an address that is not loopback."""
-
-    @field_validator("token", mode="before")
-    @classmethod
-    def _from_file(cls, value: Any, info: ValidationInfo) -> Any:
-        file = info.data.get("token_file")
-        if file is None:
-            return value
-        if value is not None:
-            raise ValueError("either `token` or `token_file`, not both")
-        try:
-            return Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"the token in the file {file}, which can't be read ({error})") from error
 
     @field_validator("token")
     @classmethod
@@ -95,16 +99,6 @@ def bearer(authorization: str | None) -> str | None:
     """Return what an `Authorization` header of the scheme `Bearer` shows; None for no or another one."""
     scheme, _, shown = (authorization or "").strip().partition(" ")
     return shown.strip() if scheme.lower() == SCHEME.lower() and shown.strip() else None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is `localhost` or a literal loopback address; other names are not resolved."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _digest(secret: str) -> bytes:

@@ -16,10 +16,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
+from typing_extensions import override
 
 from socketscope.access import Listening
 from socketscope.alerts.options import AlertOptions
 from socketscope.backends.choose import BackendOptions
+from socketscope.backends.http import presentable
 from socketscope.backends.links import LinkOptions
 from socketscope.console.options import ConsoleOptions
 from socketscope.errors import ConfigurationError
@@ -28,6 +30,9 @@ from socketscope.notify.configured import with_secrets
 from socketscope.notify.registry import Notifiers
 from socketscope.notify.secrets import HIDDEN
 from socketscope.query.kept import HOURS
+from socketscope.reports.options import ReportOptions
+from socketscope.rules.document import repeated, shown
+from socketscope.rules.mistakes import wanted
 from socketscope.state.options import StateOptions
 from socketscope.store.retention import DAY_NS, Retention
 
@@ -65,7 +70,8 @@ class StoreOptions(BaseModel):
     retention_days: float = Field(default=7, gt=0, le=3660)
     """How long metrics (by the minute), events and spans are kept."""
     retention_bytes: int = Field(default=2 << 30, ge=64 << 20)
-    """How large the store may become; where that is too little, everything is kept for a shorter time."""
+    """How large the store may become; where that is too little, everything is kept for a shorter time: spans as short
+    as need be, numbers and events an hour at least."""
     raw_hours: float = Field(default=24, ge=1, le=8784)
     """How long every single point is kept, and so how late one may come; by 10 s they are kept twice as long."""
 
@@ -97,6 +103,7 @@ class Settings(BaseSettings):
     links: LinkOptions = LinkOptions()
     backend: BackendOptions = BackendOptions()
     alerts: AlertOptions = AlertOptions()
+    reports: ReportOptions = ReportOptions()
     state: StateOptions = StateOptions()
     notifiers: Notifiers = Field(default_factory=dict)
 
@@ -107,13 +114,14 @@ class Settings(BaseSettings):
         return self.state.file or (store.with_name("socketscope-state.sqlite") if store else None)
 
     @classmethod
+    @override
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take what `load` has put together and nothing else."""
         return (init_settings,)
@@ -126,21 +134,21 @@ def load(file: Path | None = None, options: Layer | None = None) -> Settings:
     what was expected.
     """
     file = file or (Path(path) if (path := os.environ.get(f"{PREFIX}CONFIG")) else None)
-    name = str(file or FILE)
+    source = file or Path(FILE)
+    mistakes: list[ConfigurationError] = []
     layers: list[tuple[str, Layer]] = [
         ("option", options or {}),
         ("variable", _read_environment()),
-        (name, _read_file(file) if file else _read_file(Path(FILE)) if Path(FILE).is_file() else {}),
+        (str(source), _read_file(source, mistakes) if file or source.is_file() else {}),
     ]
     merged: dict[str, Any] = {}
     for _, layer in reversed(layers):
         for section, values in layer.items():
-            known = merged.get(section)
+            known = merged.get(section, {})
             if isinstance(known, Mapping) and isinstance(values, Mapping):
                 merged[section] = {**known, **values}
-            else:
+            elif isinstance(known, Mapping):  # a section that is none stays what it is: a mistake, whatever else is set
                 merged[section] = values
-    mistakes: list[ConfigurationError] = []
     if "notifiers" in merged:
         merged["notifiers"] = with_secrets(
             merged["notifiers"], os.environ, mistakes, where=lambda name: _name("notifiers", name, layers)
@@ -190,24 +198,34 @@ def _read_environment() -> Layer:
     try:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
-        raise ConfigurationError(f"{PREFIX}*", str(error), "one variable for each setting") from error
+        expected = (
+            "one variable for each setting, and JSON in one whose setting has keys or is a list of more than names"
+        )
+        raise ConfigurationError(f"{PREFIX}*", str(error), expected) from error
 
 
-def _read_file(path: Path) -> Layer:
+def _read_file(path: Path, mistakes: list[ConfigurationError]) -> Layer:
+    """Read the sections of a file; keys that stand twice are added to `mistakes`."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        root, content = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
     except OSError as error:
         raise ConfigurationError("configuration file", str(path), f"a file that can be read ({error})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: as a 30th of February
         why = " ".join(str(error).split())
         raise ConfigurationError("configuration file", str(path), f"YAML in UTF-8 ({why})") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigurationError("configuration file", str(path), f"the sections {', '.join(Settings.model_fields)}")
+    mistakes += [
+        ConfigurationError(f"{path}: {shown(place)}", f"(in line {line})", "each key once")
+        for place, line in repeated(root)
+    ]
     return {
         str(section): {str(key): value for key, value in values.items()} if isinstance(values, dict) else values
         for section, values in content.items()
+        if values is not None  # nothing but comments in it, perhaps
     }
 
 
@@ -225,11 +243,19 @@ def _mistake(detail: ErrorDetails, layers: list[tuple[str, Layer]]) -> Configura
         keys = ", ".join(detail["input"]) if isinstance(detail["input"], Mapping) else HIDDEN
         return ConfigurationError(_name(section, None, layers), keys, detail["msg"].removeprefix("Value error, "))
     elif key is None:
-        expected = f"keys and values, of the keys {', '.join(known)}"
+        expected = f"keys and values, of the keys {', '.join(known)}" if known else "a name and its settings for each"
     else:
-        expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    shown = HIDDEN if is_secret(section, key) and detail["input"] is not None else detail["input"]
-    return ConfigurationError(".".join([_name(section, key, layers), *inner]), shown, expected)
+        expected = wanted(detail)
+    found = HIDDEN if _may_be_secret(section, key, detail["input"]) else presentable(detail["input"])
+    return ConfigurationError(".".join([_name(section, key, layers), *inner]), found, expected)
+
+
+def _may_be_secret(section: str, key: str | None, value: Any) -> bool:
+    """Whether a value must not be shown: it is a secret, or text under an unknown key, beside keys that are secret."""
+    keys = [name for of, name, _ in fields() if of == section]
+    if key in keys or key is None:
+        return value is not None and is_secret(section, key)
+    return isinstance(value, str) and any(is_secret(section, name) for name in keys)
 
 
 def _keys_within(section: str, key: str | None) -> list[str]:
@@ -245,10 +271,12 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _name(section: str, key: str | None, layers: list[tuple[str, Layer]]) -> str:
-    # What the user wrote: the winning layer that has the key.
+    # What the user wrote: the winning layer that has the key; of a whole section one that has no keys at all.
+    if key is None:
+        layers = sorted(layers, key=lambda layer: isinstance(layer[1].get(section, {}), Mapping))
     for source, layer in layers:
         values = layer.get(section)
-        if values is None or (key and isinstance(values, Mapping) and key not in values):
+        if values is None or (isinstance(values, Mapping) and (key not in values if key else source == "option")):
             continue
         if source == "option":
             extra = {(of, name): field.json_schema_extra or {} for of, name, field in fields()}

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from random import SystemRandom
 from typing import Final
 
 from opentelemetry import metrics
 
 from socketscope import semconv
 from socketscope.errors import StateError
-from socketscope.notify.base import Notifier, Receipt
+from socketscope.notify.attempt import deliver
+from socketscope.notify.base import Notifier
 from socketscope.state.outbox import Letter, Outbox
 
 _logger = logging.getLogger(__name__)
+_chance = SystemRandom()  # no seed of the process makes many services come back at once
 
 LONGEST_NAP: Final = 60.0
 """Seconds after which a worker looks again, though nobody woke it: the clock may have been set."""
@@ -43,7 +45,7 @@ class Patience:
     def wait(self, failures: int, retry_after: float | None) -> float:
         """Return the seconds until the next attempt."""
         backoff = min(self.longest, self.first * 2.0 ** min(failures - 1, 32))
-        jittered = backoff * (1 - random.random() / 2)  # noqa: S311 - nobody may guess a secret from it
+        jittered = backoff * (1 - _chance.random() / 2)
         return max(jittered, retry_after or 0.0)
 
 
@@ -119,7 +121,7 @@ class Delivery:
 
     async def _deliver(self, letter: Letter, notifier: Notifier) -> None:
         thread = await asyncio.to_thread(self._outbox.thread, letter.notifier, letter.notification.fingerprint)
-        receipt = await self._send(letter, notifier, thread)
+        receipt = await deliver(notifier, letter.notification, seconds=self._patience.timeout, thread=thread)
         now = self._clock()
         outcome = "delivered"
         if receipt.delivered:
@@ -139,13 +141,3 @@ class Delivery:
                 await asyncio.to_thread(self._outbox.postponed, letter, until=until, detail=receipt.detail)
                 _logger.warning("%s could not be told, will be tried again: %s", letter.notifier, receipt.detail)
         self._attempts.add(1, {semconv.NOTIFIER.name: letter.notifier, semconv.NOTIFICATION_OUTCOME.name: outcome})
-
-    async def _send(self, letter: Letter, notifier: Notifier, thread: str | None) -> Receipt:
-        try:
-            async with asyncio.timeout(self._patience.timeout):
-                return await notifier.send(letter.notification, thread=thread)
-        except TimeoutError:
-            return Receipt(delivered=False, again=True, detail=f"no answer within {self._patience.timeout:g} s")
-        except Exception as error:  # a mistake in a notifier must not end its worker
-            _logger.exception("the notifier %s raised", letter.notifier)
-            return Receipt(delivered=False, again=True, detail=type(error).__name__)

@@ -15,6 +15,13 @@
     * RuleError (one mistake in a file of rules: `file`, `line`, `key`, `expected`)
     * BackendError (a backend that could not be asked)
         * BackendStatusError (it answered with an error: `status`, `detail`)
+    * HubError (channels)
+        * RefusedError (a client may not connect, subscribe or publish: `code`, `reason`)
+        * LimitExceededError (a client asked for more than its limits allow: `limit`, `allowed`)
+        * ClientGoneError (the connection has ended: `code`, `reason`)
+        * MessageTooLargeError (a message is larger than its channel or broker takes: `size`, `allowed`)
+        * EnvelopeError (a broker handed over what is no message of this version)
+        * BrokerUnavailableError (the broker can't be reached: `system`, `in_doubt`)
 """
 
 from __future__ import annotations
@@ -25,10 +32,17 @@ from typing import Any
 __all__ = [
     "BackendError",
     "BackendStatusError",
+    "BrokerUnavailableError",
+    "ClientGoneError",
     "ConfigurationError",
+    "EnvelopeError",
+    "HubError",
+    "LimitExceededError",
+    "MessageTooLargeError",
     "MissingExtraError",
     "PortInUseError",
     "QueryError",
+    "RefusedError",
     "RuleError",
     "SocketscopeError",
     "StateDamagedError",
@@ -156,3 +170,63 @@ class BackendStatusError(BackendError):
         super().__init__(f"{backend} answered {url} with {status}: {detail or 'no reason given'}")
         self.status = status
         self.detail = detail
+
+
+class HubError(SocketscopeError):
+    """Something that the hub was asked for can't be done."""
+
+
+class RefusedError(HubError):
+    """A client may not do what it asked for; `code` is the close code that says so (RFC 6455, 7.4; IANA's registry)."""
+
+    def __init__(self, what: str, code: int, reason: str) -> None:
+        super().__init__(f"{what} was refused ({code}): {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class LimitExceededError(HubError):
+    """A client asked for more than its limits allow; the rest of what it has stays."""
+
+    def __init__(self, limit: str, allowed: float) -> None:
+        super().__init__(f"{limit}: at most {allowed:g} are allowed (Limits)")
+        self.limit = limit
+        self.allowed = allowed
+
+
+class ClientGoneError(HubError):
+    """The connection has ended: nothing can be received from it or sent to it any more."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"the connection has ended ({code}{': ' + reason if reason else ''})")
+        self.code = code
+        self.reason = reason
+
+
+class MessageTooLargeError(HubError):
+    """A message has more bytes than are allowed; it was published to nobody."""
+
+    def __init__(self, size: int, allowed: int) -> None:
+        super().__init__(f"a message of {size} bytes can't be published: at most {allowed} are allowed")
+        self.size = size
+        self.allowed = allowed
+
+
+class EnvelopeError(HubError):
+    """What a broker handed over is no message of a version that is known here; it was dropped and counted."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"no message that can be read: {why}")
+
+
+class BrokerUnavailableError(HubError):
+    """The broker can't be reached, or refuses.
+
+    What was to be published is not published; `in_doubt` says that it is on its way and may still be.
+    """
+
+    def __init__(self, system: str, why: str, *, in_doubt: bool = False) -> None:
+        outcome = ": the message was sent, may have been published, and will be as soon as it can" if in_doubt else ""
+        super().__init__(f"the broker ({system}) can't be reached: {why}{outcome}")
+        self.system = system
+        self.in_doubt = in_doubt

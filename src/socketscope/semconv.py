@@ -79,6 +79,11 @@ CHANNEL = Attribute(
     "websocket.channel.name",
     "Channel (room, topic); on metrics at most `SOCKETSCOPE_CHANNEL_LIMIT` names, the rest is `_other`.",
 )
+PACKET_TYPE = Attribute(
+    "websocket.engineio.packet.type",
+    "Type of a packet of engine.io, by its number in that protocol.",
+    ("open", "close", "ping", "pong", "message", "upgrade", "noop"),
+)
 CONNECTION_ID = Attribute("websocket.connection.id", "Random identifier of one connection (16 hexadecimal digits).")
 CHANNELS = Attribute("websocket.channels", "Every channel that the connection was in.")
 USER_HASH = Attribute("user.hash", "Keyed hash (HMAC-SHA-256, `SOCKETSCOPE_USER_KEY`) of the user's identifier.")
@@ -109,6 +114,13 @@ SEGMENT_SEND_MAX = Attribute(
 )
 SEGMENT_INDEX = Attribute("websocket.segment.index", "0 for the first segment of a connection.")
 SUPPRESSED = Attribute("websocket.error.suppressed", "Errors since the last record that were counted, not recorded.")
+MESSAGING_SYSTEM = Attribute("messaging.system", "What the broker of a hub is built on.", ("memory", "redis"))
+BROKER_OUTCOME = Attribute(
+    "websocket.hub.broker.outcome",
+    "`published`: by this process; what came to it: `delivered` at once, `recovered` from the history, `lost` for good,"
+    " or a `duplicate`, which was dropped.",
+    ("published", "delivered", "recovered", "lost", "duplicate"),
+)
 EVALUATION_OUTCOME = Attribute(
     "socketscope.alerts.evaluation.outcome",
     "`no_data`: there was nothing to judge; `failed`: the backend could not be asked, or refused the question.",
@@ -253,6 +265,29 @@ CHANNEL_IO = Metric(
     "Payload bytes of connections while in the channel.",
     (CHANNEL, DIRECTION),
 )
+BROKER_DURATION = Metric(
+    "websocket.hub.broker.duration",
+    "histogram",
+    "s",
+    "From publishing to receiving it: a canary of each process goes round once a second.",
+    (MESSAGING_SYSTEM,),
+    LATENCY_SECONDS,
+)
+BROKER_MESSAGES = Metric(
+    "websocket.hub.broker.messages",
+    "counter",
+    "{message}",
+    "Messages between the processes of a hub; what is published for a process is what is delivered to it, recovered "
+    "and lost.",
+    (MESSAGING_SYSTEM, BROKER_OUTCOME),
+)
+PACKETS = Metric(
+    "websocket.engineio.packets",
+    "counter",
+    "{packet}",
+    "Packets of python-engineio (python-socketio), over WebSocket: its pings are messages to everybody else.",
+    (PACKET_TYPE, DIRECTION),
+)
 OVERFLOW = Metric(
     "socketscope.overflow",
     "counter",
@@ -313,6 +348,9 @@ METRICS: tuple[Metric, ...] = (
     CHANNEL_SUBSCRIBERS,
     CHANNEL_MESSAGES,
     CHANNEL_IO,
+    BROKER_DURATION,
+    BROKER_MESSAGES,
+    PACKETS,
     OVERFLOW,
     DRIFT,
     ALERT_EVALUATIONS,
@@ -340,6 +378,9 @@ EVENT_ATTRIBUTES: tuple[Attribute, ...] = (
 
 IGNORE_KEY: Final = "socketscope.ignore"
 """Set by an endpoint before it accepts: its connection is not to be reported."""
+
+WIRE_KEY: Final = "socketscope.wire"
+"""Key of the scope's extensions under which a server protocol of ours gives access to the connection itself."""
 
 # Spans --------------------------------
 

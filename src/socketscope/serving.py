@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import signal
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import uvicorn
-
-from socketscope.errors import ConfigurationError, PortInUseError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -22,6 +20,41 @@ GRACE_SECONDS: Final = 3
 """How long answers that are under way may take when the service stops."""
 
 _BIGGEST_MESSAGE: Final = 16 * 1024  # clients of the live socket have nothing to say
+
+
+class Served(ABC):
+    """A service as an async context: what `_start` enters into `_running` is left in reverse at the end.
+
+    Entering raises what `_start` does; nothing runs then.
+    """
+
+    def __init__(self) -> None:
+        self._running = contextlib.AsyncExitStack()
+        self._ended: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._running.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._running.aclose()
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Wait for `stop`; should the server end by itself, return too, or raise what ended it."""
+        if self._ended is None:
+            raise RuntimeError(f"{type(self).__name__} runs only inside its context: `async with`")
+        await first_of(stop, self._ended)
+
+    @abstractmethod
+    async def _start(self) -> None:
+        """Start everything, `_serve` last."""
+
+    async def _serve(self, app: FastAPI, listener: socket.socket) -> None:
+        self._ended = await self._running.enter_async_context(serving(app, listener))
 
 
 @contextlib.asynccontextmanager
@@ -81,25 +114,6 @@ def stop_at_signal() -> Iterator[asyncio.Event]:
             signal.signal(number, handler)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind the console's socket. Raises `PortInUseError`, or `ConfigurationError` for an address not to be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise ConfigurationError("console.host", host, f"an address of this machine ({error})") from error
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUseError(host, port, "--port") from error
-        raise ConfigurationError("console", f"{host}:{port}", f"an address to listen on ({error})") from error
-    return listener
-
-
 class _Server(uvicorn.Server):
     """Tells when it listens; signals are the service's affair."""
 
@@ -114,8 +128,3 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def authority(host: str, port: int) -> str:
-    """Return host and port as an address has them."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -80,6 +80,7 @@ class Victim:
             "backend": {"kind": "remote", "url": f"{backend}/{name}"},
             "state": {"file": str(self.state)},
             "notifiers": {"hook": {"type": "webhook", "url": f"{receiver}/{name}", "timeout": 5}},
+            "reports": {"enabled": False},
             "alerts": {
                 "pack": False,
                 "rules": [str(self.directory / "rules.yaml")],

@@ -1,7 +1,6 @@
 """Alerts in real processes: `serve`, and `serve --only alerts` beside it, told what an SDK measures."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ import yaml
 
 from doubles.receiver_double import ReceiverDouble, json_of
 from otlp_source import Source
-from service_process import ServiceProcess
+from service_process import AlertsProcess, ServiceProcess
 from socketscope.state.database import Database
 from socketscope.state.state import State
 
@@ -79,39 +78,6 @@ def burst(source):
     for _ in range(5):
         source.fail()
     source.flush()
-
-
-class AlertsProcess:
-    """`socketscope serve --only alerts`; waits until it is ready."""
-
-    def __init__(self, config, cwd):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "socketscope", "serve", "--only", "alerts", "--port=0", f"--config={config}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=cwd,
-        )
-        self.lines = []
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-            if line.startswith("ready"):
-                self.url = line.split()[1]
-                break
-        else:
-            raise AssertionError(self.process.communicate()[1])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
 
 
 def test_serve_tells_of_what_the_sdk_measures_and_shows_it(tmp_path, configure, hook):

@@ -198,7 +198,7 @@ def test_a_backend_that_hangs_is_given_up_after_the_timeout(service):
 def test_of_a_backend_that_hangs_the_rest_is_known_after_a_few_questions(service):
     backend = ScriptedBackend(m=0.0)
     backend.hangs = True
-    made = service(backend, *(rule(f"r{number}") for number in range(100)), timeout=0.05)
+    made = service(backend, *(rule(f"r{number}") for number in range(100)), timeout=0.5)
     made.step(1000)
     assert len(backend.asked) == 4
     assert {made.engine.states[f"r{number}"].health for number in range(100)} == {"query failed"}
@@ -214,7 +214,7 @@ def test_a_backend_that_answers_some_questions_is_asked_all(service):
             return await super().instant(query, at=at)
 
     backend = Slow(m=0.0)
-    made = service(backend, *(rule(f"r{number}") for number in range(40)), timeout=0.02)
+    made = service(backend, *(rule(f"r{number}") for number in range(40)), timeout=0.2)
     made.step(1000)
     assert len(backend.asked) == 40
 
@@ -371,6 +371,30 @@ def test_evaluations_that_were_missed_are_counted_and_told(service):
     (entry,) = [one for one in made.state.history.entries(since=0) if one.change == "missed"]
     assert (entry.rule, entry.value, entry.at) == ("Rule", 97, 2005)
     assert [at for _, at in made.backend.asked] == [1000, 1980, 1990, 2000]
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_a_clock_that_was_set_back_stops_nothing(service, restarted, monkeypatch, caplog):
+    year = 365 * 86_400.0
+    monkeypatch.setattr("socketscope.alerts.engine.NAP", 0.001)
+    made = service(ScriptedBackend(m=lambda at: 5.0 if at > year else 0.0, n=5.0), rule(), rule("New", "n", for_=20))
+
+    async def run_at(*clocks):
+        running = asyncio.create_task(made.engine.run())
+        for made.now in clocks:
+            while made.engine.evaluated_at != made.now:
+                await asyncio.sleep(0.001)
+        running.cancel()
+
+    if restarted:
+        asyncio.run(asyncio.wait_for(run_at(year + 1000), 20))
+        made.restart()
+        asyncio.run(asyncio.wait_for(run_at(2005.0), 20))
+    else:
+        asyncio.run(asyncio.wait_for(run_at(year + 1000, 2005.0), 20))
+    assert "the clock was set back by" in caplog.text
+    made.step(2010, 2020, 2030)
+    assert made.told == [("Rule", "firing", year + 1000), ("Rule", "resolved", 2000), ("New", "firing", 2030)]
 
 
 def test_an_evaluation_that_raises_is_told_and_the_loop_goes_on(service, monkeypatch, caplog):

@@ -73,6 +73,12 @@ def test_a_restart_within_an_interval_does_not_beat_again(beat):
     assert beats(hook) == [1000, 1010]
 
 
+def test_it_goes_on_when_the_clock_was_set_back(beat):
+    hook = Recorder("hook")
+    beat(900_003, 1003, 1007, 1012, notifiers=[hook])
+    assert beats(hook) == [900_000, 1000, 1010]
+
+
 def test_two_services_give_the_same_beat_the_same_key(beat, state):
     one, other = Recorder("one"), Recorder("other")
     beat(1003, notifiers=[one])

@@ -81,3 +81,13 @@ def test_an_interval_that_was_changed_goes_on_at_its_own_multiples():
     schedule = Schedule({"a": 7}, {"a": 1000}, catch_up=60)
     schedule.skip(1003)
     assert schedule.next().moment == 1001
+
+
+def test_rules_that_are_ahead_of_a_clock_that_was_set_back_begin_anew():
+    schedule = Schedule({"a": 10, "b": 10}, {"a": 90_000, "b": 990}, catch_up=60)
+    assert schedule.ahead(1003) == 88_997
+    schedule.forget_future(1003)
+    assert schedule.ahead(1003) == 0
+    assert schedule.skip(1003) == {}
+    assert schedule.next() == Due(1000, ("a", "b"))
+    assert Schedule({}, {}, catch_up=0).ahead(0) == 0

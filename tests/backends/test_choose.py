@@ -31,13 +31,16 @@ def test_a_backend_that_is_not_there_yet_can_be_chosen_and_is_asked_later(option
     asyncio.run(scenario())
 
 
-def test_datadog_is_chosen_with_its_keys_and_site():
+def test_datadog_is_chosen_with_its_keys_site_and_resolution():
     pytest.importorskip("datadog_api_client")
 
     async def scenario():
-        options = BackendOptions(kind="datadog", api_key="a", app_key="b", site="datadoghq.eu")
+        options = BackendOptions(kind="datadog", api_key="a", app_key="b", site="datadoghq.eu", resolution=60)
         async with chosen(options) as backend:
             assert backend._api.url == "https://api.datadoghq.eu"
+            assert backend._resolution == 60
+        async with chosen(BackendOptions(kind="datadog", api_key="a", app_key="b")) as backend:
+            assert backend._resolution == 10
 
     asyncio.run(scenario())
 
@@ -62,6 +65,7 @@ def test_the_store_of_another_process_can_not_be_chosen():
         ({"kind": "datadog", "api_key": "x", "app_key": "y", "token": "z"}, "no `token`"),
         ({"kind": "prometheus", "url": NOWHERE, "username": "u"}, "`username` and `password` together"),
         ({"kind": "remote", "url": "ftp://x"}, "pattern"),
+        ({"kind": "prometheus", "url": NOWHERE, "resolution": 60}, "no `resolution`"),
         ({"kind": "influx"}, "'embedded', 'remote', 'prometheus' or 'datadog'"),
         ({"kind": "remote", "url": NOWHERE, "token": "x", "token_file": "y"}, "not both"),
         ({"kind": "remote", "url": NOWHERE, "token_file": "nowhere"}, "the file nowhere"),

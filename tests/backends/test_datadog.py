@@ -46,7 +46,7 @@ def double():
 
 
 def send(double, request, *, key=API_KEY):
-    sent = urllib.request.Request(  # noqa: S310 - the double's address
+    sent = urllib.request.Request(
         f"{double.url}/v1/metrics", data=request.SerializeToString(), headers={"DD-API-KEY": key}
     )
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sent, timeout=10).close()
@@ -280,7 +280,7 @@ def ask(double, *, path="scalar", query="sum:g{*}", formula="a", aggregator="sum
     }
     if path == "timeseries":
         attributes["queries"][0].pop("aggregator", None)
-    sent = urllib.request.Request(  # noqa: S310 - the double's address
+    sent = urllib.request.Request(
         f"{double.url}/api/v2/query/{path}",
         data=json.dumps({"data": {"type": f"{path}_request", "attributes": attributes}}).encode(),
         headers={"DD-API-KEY": API_KEY, "DD-APPLICATION-KEY": APP_KEY},
@@ -330,3 +330,7 @@ def test_the_double_answers_what_it_can(double):
     status, answer = ask(double, path="timeseries", more={"interval": 10_000})
     assert answer["data"]["attributes"]["times"] == [1000 * T0, 1000 * (T0 + 10)]
     assert ask(double, query="sum:unknown{*}")[1] == {"errors": "metric unknown is not known"}
+
+
+async def test_which_exports_came_is_not_known(datadog):
+    assert await datadog.exports(since=T0, until=T0 + 100) is None

@@ -1,3 +1,5 @@
+import asyncio
+
 import httpx2
 import pytest
 
@@ -50,6 +52,13 @@ def test_two_ways_of_access_are_one_too_many():
         Access(bearer="a", basic=("b", "c"))
 
 
+@pytest.mark.parametrize("access", [{"bearer": "s3cret\n"}, {"bearer": "s3crèt"}, {"tenant": "a\r\nX-More: b"}])
+def test_what_no_header_can_carry_is_refused_without_telling_it(access):
+    with pytest.raises(ConfigurationError, match="header") as refused:
+        Access(**access)
+    assert "s3cr" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("answer", "detail"),
     [
@@ -58,7 +67,10 @@ def test_two_ways_of_access_are_one_too_many():
         (httpx2.Response(404, json={"error": {"httpCode": 404, "message": "trace not found"}}), "trace not found"),
         (httpx2.Response(403, json={"errors": ["Forbidden", {"code": 1, "msg": "tags"}]}), "Forbidden; tags"),
         (httpx2.Response(500, text="<b>" + "long " * 200), None),
-        (httpx2.Response(301, headers={"location": "http://elsewhere.example/"}), ""),
+        (
+            httpx2.Response(301, headers={"location": "http://elsewhere.example/?state=s3cret"}),
+            "it redirects to http://elsewhere.example/, which is not followed; give its address",
+        ),
     ],
 )
 async def test_an_error_says_who_where_and_why(answer, detail):
@@ -76,6 +88,28 @@ async def test_no_answer_is_an_error_that_shows_no_password(failure):
     with pytest.raises(BackendError, match=r"Thing .* http://127.0.0.1:1/x") as error:
         await client(failure, url="http://me:s3cret@127.0.0.1:1").get("x")
     assert "s3cret" not in str(error.value)
+
+
+async def test_an_answer_that_does_not_end_in_time_is_an_error():
+    async def pieces():
+        while True:
+            await asyncio.sleep(0)
+            yield b" "
+
+    asked = JsonClient(
+        "http://127.0.0.1:1",
+        name="Thing",
+        timeout=0.05,
+        transport=httpx2.MockTransport(lambda _: httpx2.Response(200, content=pieces())),
+    )
+    with pytest.raises(BackendError, match=r"Thing did not answer http://127\.0\.0\.1:1/x in time"):
+        await asked.get("x")
+
+
+async def test_an_answer_that_is_too_large_is_an_error(monkeypatch):
+    monkeypatch.setattr("socketscope.backends.http.MOST_BYTES", 1 << 20)
+    with pytest.raises(BackendError, match="more than 1 MiB"):
+        await client(httpx2.Response(200, content=b'"' + b"x" * (1 << 20) + b'"')).get("x")
 
 
 async def test_what_is_no_json_is_an_error():

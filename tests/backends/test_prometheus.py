@@ -161,6 +161,14 @@ async def test_what_is_no_answer_is_a_clear_error(connect, answer, says):
         await connect(Double(answer=lambda _: answer)).instant(Query(MESSAGES), at=100)
 
 
+@pytest.mark.parametrize("listed", [5, [5], None, {"a": 1}])
+async def test_names_that_are_none_are_a_clear_error(connect, listed):
+    double = Double()
+    double.names = listed
+    with pytest.raises(BackendError, match="a list of names is expected"):
+        await connect(double).instant(Query(MESSAGES), at=100)
+
+
 async def test_nobody_there_is_a_clear_error():
     backend = PrometheusMetrics("http://127.0.0.1:1")
     with pytest.raises(BackendError, match=r"http://127\.0\.0\.1:1/api/v1"):
@@ -183,7 +191,7 @@ async def test_names_are_looked_up_once_and_pinned(connect):
     assert len([request for request in double.requests if request.method == "GET"]) == 2
 
 
-async def test_what_was_not_found_is_no_data_and_looked_for_again_after_a_while(connect):
+async def test_what_was_not_found_is_said_no_data_and_looked_for_again_after_a_while(connect, caplog):
     now = 0.0
     double = Double(names=[], answer=lambda _: [sample("1")])
     backend = connect(double)
@@ -193,10 +201,13 @@ async def test_what_was_not_found_is_no_data_and_looked_for_again_after_a_while(
         assert await backend.instant(Query(MESSAGES), at=100) == []
         assert await backend.range(Query(MESSAGES, "increase"), start=0, end=10, step=5) == []
         assert len([request for request in double.requests if request.method == "GET"]) == 2 * listings
+    [said] = caplog.messages
+    assert f"no metric {MESSAGES}" in said
     double.names = ["websocket_server_messages_total"]
     now = 3 * LOOK_AGAIN
     [found] = await backend.instant(Query(MESSAGES), at=100)
     assert found.value == 1
+    assert caplog.messages[1:] == [f"the backend has the metric {MESSAGES} now"]
 
 
 async def test_a_metric_that_is_not_there_is_absent(connect):

@@ -17,7 +17,7 @@ from socketscope.errors import BackendError, BackendStatusError, QueryError
 from socketscope.query.model import Query, Ratio
 
 pytestmark = pytest.mark.anyio
-TOKEN = "a-token-of-the-tests"  # noqa: S105 - of nothing else
+TOKEN = "a-token-of-the-tests"
 
 
 @pytest.fixture

@@ -1,27 +1,24 @@
 import json
-import subprocess
-import sys
 
 import pytest
 
 from doubles.http_double import Reply
 from doubles.receiver_double import ReceiverDouble
 
-TOKEN = "token-of-the-hook"  # noqa: S105 - of the test
+TOKEN = "token-of-the-hook"
 
 
-def run(tmp_path, *arguments, text=None):
-    """Run `socketscope notify` where `socketscope.yaml` says `text`."""
-    if text is not None:
-        (tmp_path / "socketscope.yaml").write_text(text)
-    return subprocess.run(
-        [sys.executable, "-m", "socketscope", "notify", *arguments],
-        cwd=tmp_path,
-        env={"PATH": "", "HOOK_TOKEN": TOKEN, "HOOK_URL": "{}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def run(socketscope, tmp_path):
+    """Runs `socketscope notify` where `socketscope.yaml` says `text`."""
+
+    def run(*arguments, text=None):
+        if text is not None:
+            (tmp_path / "socketscope.yaml").write_text(text)
+        environment = {"PATH": "", "HOOK_TOKEN": TOKEN, "HOOK_URL": "{}"}
+        return socketscope("notify", *arguments, cwd=tmp_path, environment=environment)
+
+    return run
 
 
 def hook(tmp_path, double):
@@ -29,9 +26,9 @@ def hook(tmp_path, double):
     return "notifiers: {hook: {type: webhook, url_file: url, bearer_env: HOOK_TOKEN}, hole: {type: blackhole}}"
 
 
-def test_a_test_notification_is_sent_and_its_receipt_is_printed(tmp_path):
+def test_a_test_notification_is_sent_and_its_receipt_is_printed(run, tmp_path):
     with ReceiverDouble() as double:
-        ran = run(tmp_path, "test", "hook", text=hook(tmp_path, double))
+        ran = run("test", "hook", text=hook(tmp_path, double))
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "hook: delivered (200)\n", "")
     [asked] = double.asked
     assert json.loads(asked.body)["status"] == "test"
@@ -46,26 +43,26 @@ def test_a_test_notification_is_sent_and_its_receipt_is_printed(tmp_path):
         (Reply(f"bad {TOKEN}", 500), "hook: not delivered, try again (500: bad (hidden))\n"),
     ],
 )
-def test_what_was_not_delivered_is_exit_code_1(tmp_path, reply, said):
+def test_what_was_not_delivered_is_exit_code_1(run, tmp_path, reply, said):
     with ReceiverDouble(reply) as double:
-        ran = run(tmp_path, "test", "hook", text=hook(tmp_path, double))
+        ran = run("test", "hook", text=hook(tmp_path, double))
     assert (ran.returncode, ran.stdout) == (1, said)
 
 
-def test_an_unknown_name_lists_the_known_ones(tmp_path):
-    ran = run(tmp_path, "test", "ops", text="notifiers: {b: {type: blackhole}, a: {type: blackhole}}")
+def test_an_unknown_name_lists_the_known_ones(run):
+    ran = run("test", "ops", text="notifiers: {b: {type: blackhole}, a: {type: blackhole}}")
     assert ran.returncode == 2
     assert ran.stderr == "NAME='ops' can't be used: expected one of the notifiers (a, b).\n"
 
 
-def test_without_any_notifier_it_says_where_one_is_added(tmp_path):
+def test_without_any_notifier_it_says_where_one_is_added(run):
     for arguments in (["test", "ops"], ["list"]):
-        assert "section 'notifiers'" in run(tmp_path, *arguments).stderr
+        assert "section 'notifiers'" in run(*arguments).stderr
 
 
-def test_the_notifiers_are_listed_with_their_types(tmp_path):
+def test_the_notifiers_are_listed_with_their_types(run, tmp_path):
     text = "notifiers: {hole: {type: blackhole}, longer: {type: apprise, url_env: HOOK_URL}}"
-    ran = run(tmp_path, "list", "--config", "other.yaml")
+    ran = run("list", "--config", "other.yaml")
     assert ran.returncode == 2
     (tmp_path / "other.yaml").write_text(text)
-    assert run(tmp_path, "list", "--config", "other.yaml").stdout == "hole    blackhole\nlonger  apprise\n"
+    assert run("list", "--config", "other.yaml").stdout == "hole    blackhole\nlonger  apprise\n"

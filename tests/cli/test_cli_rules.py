@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 
 import pytest
@@ -15,16 +13,9 @@ from socketscope.store.store import Store
 
 
 @pytest.fixture
-def rules(tmp_path):
+def rules(socketscope, tmp_path):
     def run(*arguments, environment=None):
-        return subprocess.run(
-            [sys.executable, "-m", "socketscope", "rules", *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment,
-        )
+        return socketscope("rules", *arguments, cwd=tmp_path, environment=environment)
 
     return run
 
@@ -131,3 +122,11 @@ def test_exports_are_written_to_stdout_or_a_file(rules, tmp_path):
     assert "anchored" not in text
     assert len(yaml.safe_load(text)["groups"][0]["rules"]) == 13
     assert " anchored" in rules("export", "--to", "prometheus", "--anchored").stdout
+
+
+def test_an_export_that_can_not_be_written_is_said_in_a_line(rules, tmp_path):
+    ran = rules("export", "--to", "prometheus", "--output", tmp_path / "nowhere" / "rules.yaml")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("--output=")
+    assert "a file that can be written (No such file" in line

@@ -1,7 +1,5 @@
 import json
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
@@ -17,16 +15,13 @@ NOW_LESS_T0 = time.time() - T0 - 30
 """When the spans of these tests begin: half a minute ago, since the command asks about the past until now."""
 
 
-def trace(*arguments, cwd, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "socketscope", "trace", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(cwd), **environment},
-    )
+@pytest.fixture
+def trace(socketscope, tmp_path):
+    def run(*arguments, **environment):
+        surroundings = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environment}
+        return socketscope("trace", *arguments, cwd=tmp_path, environment=surroundings)
+
+    return run
 
 
 def fill(store):
@@ -43,8 +38,8 @@ def console():
     store.close()
 
 
-def test_a_closed_connection_is_told_from_handshake_to_close(console, tmp_path):
-    ran = trace(CLOSED, "--url", console, cwd=tmp_path)
+def test_a_closed_connection_is_told_from_handshake_to_close(trace, console):
+    ran = trace(CLOSED, "--url", console)
     assert ran.returncode == 0, ran.stderr
     lines = [" ".join(line.split()) for line in ran.stdout.splitlines()]
     assert lines[0] == f"Connection {CLOSED}"
@@ -62,8 +57,8 @@ def test_a_closed_connection_is_told_from_handshake_to_close(console, tmp_path):
     ]
 
 
-def test_an_open_connection_is_said_to_be_open_and_has_its_handlers_spans(console, tmp_path):
-    ran = trace(OPEN, "--url", console, cwd=tmp_path)
+def test_an_open_connection_is_said_to_be_open_and_has_its_handlers_spans(trace, console):
+    ran = trace(OPEN, "--url", console)
     assert ran.returncode == 0, ran.stderr
     assert "client span of chat" in ran.stdout
     assert "server span of database" in ran.stdout
@@ -71,8 +66,8 @@ def test_an_open_connection_is_said_to_be_open_and_has_its_handlers_spans(consol
     assert "Closed" not in ran.stdout
 
 
-def test_json_is_the_timeline_and_the_link(console, tmp_path):
-    told = json.loads(trace(OPEN, "--url", console, "--json", cwd=tmp_path).stdout)
+def test_json_is_the_timeline_and_the_link(trace, console):
+    told = json.loads(trace(OPEN, "--url", console, "--json").stdout)
     assert told.keys() == {"connection_id", "spans", "closed", "link"}
     assert (told["connection_id"], told["closed"], len(told["spans"])) == (OPEN, False, 4)
     assert told["link"].endswith(told["spans"][0]["trace_id"])
@@ -86,34 +81,33 @@ def test_json_is_the_timeline_and_the_link(console, tmp_path):
         ([CLOSED, "--since", "1s"], "in the 1s until now"),
     ],
 )
-def test_an_unknown_id_ends_with_1_and_says_where_and_when_it_was_searched_for(console, tmp_path, arguments, searched):
-    ran = trace(*arguments, "--url", console, cwd=tmp_path)
+def test_an_unknown_id_ends_with_1_and_says_where_and_when_it_was_searched_for(trace, console, arguments, searched):
+    ran = trace(*arguments, "--url", console)
     assert (ran.returncode, ran.stdout) == (1, "")
     assert f"No span of a connection {arguments[0]} was found in the console at {console}" in ran.stderr
     assert searched in ran.stderr
 
 
-def test_the_store_itself_can_be_asked_while_no_service_has_it(tmp_path):
+def test_the_store_itself_can_be_asked_while_no_service_has_it(trace, tmp_path):
     store = Store.open(tmp_path / "socketscope.duckdb")
     fill(store)
     store.close()
-    ran = trace(CLOSED, "--backend", "embedded", "--data", tmp_path, cwd=tmp_path)
+    ran = trace(CLOSED, "--backend", "embedded", "--data", tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert "Closed with 4001" in ran.stdout
     store = Store.open(tmp_path / "socketscope.duckdb")
-    ran = trace(CLOSED, "--backend", "embedded", "--data", tmp_path, cwd=tmp_path)
+    ran = trace(CLOSED, "--backend", "embedded", "--data", tmp_path)
     store.close()
     assert (ran.returncode, "another process" in ran.stderr) == (2, True)
 
 
-def test_tempo_gets_tenant_and_token(tmp_path):
+def test_tempo_gets_tenant_and_token(trace):
     with TempoDouble(tenant="team-a") as tempo:
         for request in a_closed_connection(NOW_LESS_T0):
             tempo.take(request)
         ran = trace(
             *(CLOSED, "--backend", "tempo", "--url", tempo.url, "--tenant", "team-a"),
-            cwd=tmp_path,
-            SOCKETSCOPE_TRACE_TOKEN="s3cret",  # noqa: S106 - of nothing
+            SOCKETSCOPE_TRACE_TOKEN="s3cret",
         )
     assert ran.returncode == 0, ran.stderr
     assert tempo.asked[0].headers["authorization"] == "Bearer s3cret"
@@ -131,8 +125,8 @@ def test_tempo_gets_tenant_and_token(tmp_path):
         ([CLOSED, "--user", "s3cret"], "NAME:PASSWORD"),
     ],
 )
-def test_a_mistake_is_one_line_that_names_it(console, tmp_path, arguments, complaint):
-    ran = trace(*(console if argument == "URL" else argument for argument in arguments), cwd=tmp_path)
+def test_a_mistake_is_one_line_that_names_it(trace, console, tmp_path, arguments, complaint):
+    ran = trace(*(console if argument == "URL" else argument for argument in arguments))
     assert (ran.returncode, ran.stdout) == (2, "")
     assert complaint in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
@@ -140,9 +134,9 @@ def test_a_mistake_is_one_line_that_names_it(console, tmp_path, arguments, compl
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_console_that_is_not_there_is_named(tmp_path):
+def test_a_console_that_is_not_there_is_named(trace):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        ran = trace(CLOSED, cwd=tmp_path, SOCKETSCOPE_CONSOLE_PORT=str(probe.getsockname()[1]))
+        ran = trace(CLOSED, SOCKETSCOPE_CONSOLE_PORT=str(probe.getsockname()[1]))
         assert ran.returncode == 2
         assert f"could not be asked at http://127.0.0.1:{probe.getsockname()[1]}/api/backend" in ran.stderr

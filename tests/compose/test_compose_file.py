@@ -21,10 +21,11 @@ from compose_file import (
     services,
 )
 
+import one_chat
 from dashboards.generate import STRATEGIES
 from socketscope import config
 from socketscope.cli.serve import serve
-from socketscope.demo.stack import collector, programs
+from socketscope.demo.stack import collector
 from socketscope.demo.stack.options import Options
 from socketscope.instrumentation import options as instrumentation
 
@@ -152,7 +153,7 @@ def test_the_consoles_command_is_one_that_serve_takes():
 
 
 def test_the_chats_variables_are_those_of_the_demo():
-    demo = programs.chat(Options()).environment
+    demo = one_chat.chat(Options()).environment
     said = SERVICES["chat"]["environment"]
     own = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
     assert {name: value for name, value in said.items() if name not in own} == {

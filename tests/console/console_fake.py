@@ -11,6 +11,7 @@ from socketscope.backends.base import (
     Sample,
     Series,
 )
+from socketscope.backends.ledger import ConnectionLedger
 
 NOW = 1_800_000_000.0
 NOTHING = ConnectionSummary(0, 0, 0, 0, 0, None, None, 0, 0, 0, 0, 0, complete=True)
@@ -31,6 +32,7 @@ class FakeBackend:
     rows: list[Row] = field(default_factory=list)
     page: ConnectionPage = field(default_factory=lambda: ConnectionPage([], 0))
     events: ConnectionSummary = NOTHING
+    account: ConnectionLedger | None = None
     processes: list[Instance] = field(default_factory=list)
     error: Exception | None = None
     moments: list[float] = field(default_factory=list)
@@ -77,6 +79,9 @@ class FakeBackend:
         values = [row.value for row in self.rows if row.metric == metric and any(since < t <= until for t in row.times)]
         return max(values, default=None)
 
+    async def exports(self, *, since, until):
+        self.note(until)
+
     async def open(self, *, at, limit, offset):
         self.note(at)
         return ConnectionPage(self.page.connections[offset : offset + limit], self.page.total)
@@ -84,6 +89,10 @@ class FakeBackend:
     async def summary(self, *, since, until):
         self.note(until)
         return self.events
+
+    async def ledger(self, *, since, until, step, top):
+        self.note(until)
+        return self.account
 
     def note(self, at):
         self.moments.append(at)

@@ -167,6 +167,7 @@ def test_a_notification_that_was_given_up_is_shown_and_can_be_sent_again(client,
     assert woken
     assert client.get("/notifications/dead").json() == {"letters": []}
     assert client.post(f"/notifications/dead/{letter['id']}").status_code == 404
+    assert client.post(f"/notifications/dead/{1 << 63}").status_code == 422
 
 
 CHANGES = [

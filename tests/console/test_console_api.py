@@ -18,6 +18,7 @@ def test_what_the_backend_cannot_do_is_said_and_answered_with_501(connect):
     for path in (
         f"/api/connections/open?at={NOW}&limit=1",
         f"/api/connections/summary?since=0&until={NOW}",
+        f"/api/connections/ledger?since=0&until={NOW}&step=3600",
         f"/api/traces/0123456789abcdef?since=0&until={NOW}",
     ):
         answer = client.get(path)
@@ -46,6 +47,20 @@ def test_a_question_that_is_none_is_refused_and_the_part_named(client, change, n
 @pytest.mark.parametrize("path", ["/api/instances", "/api/peak?metric=m", "/api/connections/summary?since=nan&until=1"])
 def test_a_period_needs_both_its_ends(client, path):
     assert client.get(path).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [("step=0", "step="), ("step=x", "step="), ("step=1&top=0", "top="), ("step=1&top=1001", "top=")],
+)
+def test_an_account_has_stretches_and_channels(client, asked, named):
+    answer = client.get(f"/api/connections/ledger?since=0&until=10&{asked}")
+    assert answer.status_code == 422
+    assert named in answer.json()["detail"]
+
+
+def test_exports_that_the_backend_cannot_tell_of_are_null(client):
+    assert client.get(f"/api/exports?since=0&until={NOW}").json() == {"exports": None}
 
 
 def test_a_metric_answers(client):

@@ -111,7 +111,7 @@ async def test_the_window_contains_its_end_and_not_its_begin(take, ask, name):
 
 
 async def test_a_fall_is_a_reset_and_counts_from_zero(take, ask, ask_range, name):
-    take(number(10, 5), number(20, 2), number(30, 3))
+    take(number(10, 5), number(20, 2, start=15), number(30, 3, start=15))
     assert await ask(Query(name, "increase", 500), 30) == 5 + 2 + 1
     assert await ask(Query(name, "increase", 10), 20) == 2
     assert await ask(Query(name, "rate", 10), 20) == pytest.approx(0.2)
@@ -120,7 +120,7 @@ async def test_a_fall_is_a_reset_and_counts_from_zero(take, ask, ask_range, name
 
 async def test_a_reset_of_one_instance_leaves_the_others_as_they_are(take, ask, name):
     take(number(10, 100), number(20, 110), number(30, 120))
-    take(number(10, 7), number(20, 1), instance="two")
+    take(number(10, 7), number(20, 1, start=15), instance="two")
     assert await ask(Query(name, "increase", 500, by=("service.instance.id",)), 30) == {("one",): 120, ("two",): 8}
     assert await ask(Query(name, "increase", 15, "max"), 20) == 110
     assert await ask(Query(name, "increase", 15, "count"), 30) == 2
@@ -280,7 +280,7 @@ def sizes(implementation):
     service = f"sizes-{next(_numbers)}"
 
     def sizes(*points, instance="one"):
-        data = [buckets(at, [1.0, 2.0, 4.0, 8.0], counts) for at, counts in points]
+        data = [buckets(at, [1.0, 2.0, 4.0, 8.0], counts, start=sum(start)) for at, counts, *start in points]
         metric = histogram(SIZE, *data)
         metric.unit = "By"
         implementation.take(metrics_request(metric, of=resource(instance, **{"service.name": service})))
@@ -325,7 +325,7 @@ async def test_the_quantile_of_nothing_is_no_data(sizes, ask):
 
 
 async def test_a_histogram_that_was_reset_is_counted_to_the_unit(sizes, ask):
-    sizes((10, [1, 0, 2, 0, 0]), (20, [0, 1, 0, 0, 0]))
+    sizes((10, [1, 0, 2, 0, 0]), (20, [0, 1, 0, 0, 0], 15))
     assert await ask(Query(SIZE, "increase", 500, where=sizes.where), 30) == 4
 
 
@@ -371,6 +371,45 @@ async def test_processes_tell_when_they_reported_last(implementation, backend, t
     }
     assert found == {f"{unique}-a": ("chat", 31.5), f"{unique}-b": ("chat", 15)}
     assert await backend.instances(since=t0 + 500, until=t0 + 550) == []
+
+
+async def test_exports_that_came_and_those_that_did_not_are_told(implementation, backend, t0):
+    unique = f"instance-{next(_numbers)}"
+    times = {
+        "steady": range(-60, 380, 10),
+        "gap": [*range(-60, 101, 10), *range(150, 380, 10)],
+        "stopped": range(-60, 101, 10),
+        "killed": range(-60, 101, 10),
+        "born": range(110, 380, 10),
+        "before": range(-90, -9, 10),
+    }
+    for instance, of_instance in times.items():
+        start = 100.0 if instance == "born" else -200.0
+        exported = (number(at, 0, start=start) for at in of_instance)
+        still_open = number(of_instance[-1], 3 if instance == "killed" else 0, start=start)
+        implementation.take(
+            metrics_request(
+                counter(semconv.OVERFLOW.name, *exported),
+                counter(semconv.ACTIVE_CONNECTIONS.name, still_open, monotonic=False),
+                of=resource(f"{unique}-{instance}"),
+            )
+        )
+    exports = await backend.exports(since=t0, until=t0 + 300)
+    found = {
+        one.id.removeprefix(f"{unique}-"): (one.seen, one.missing, one.goes_on, one.vanished, round(one.began - t0))
+        for one in exports.instances
+        if one.id.startswith(unique)
+    }
+    assert found == {
+        "steady": (30, 0, True, False, 0),
+        "gap": (26, 4, True, False, 0),
+        "stopped": (10, 0, False, False, 0),
+        "killed": (10, 1, False, True, 0),
+        "born": (20, 0, True, False, 100),
+    }
+    [gap] = next(one.gaps for one in exports.instances if one.id == f"{unique}-gap")
+    assert (round(gap.after - t0), round(gap.before - t0), gap.missing) == (100, 150, 4)
+    assert (await backend.exports(since=t0 + 5000, until=t0 + 5010)).instances == []
 
 
 # errors -------------------------------------------------------------------------------------------------------------

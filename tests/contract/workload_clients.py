@@ -94,7 +94,7 @@ class Clients:
     def __init__(self, instance, url, names, *, seed):
         self.url = url
         self.accounts = [Account(instance=instance, room=name) for name in names]
-        self.rooms = [Room(account.room, url, account) for account in self.accounts]
+        self.rooms = [Room(account.room, [url], account) for account in self.accounts]
         self._plans = [
             RoomPlan(name, f"{seed}/{name}", index, tuple(f"{name}-{place}" for place in range(6)), talk=30)
             for index, name in enumerate(names)
@@ -105,7 +105,7 @@ class Clients:
         async with asyncio.TaskGroup() as group:
             for plan, account in zip(self._plans, self.accounts, strict=True):
                 pace = Pace(seconds, hold=0.2)
-                crowd = Crowd(Plan((plan,), len(plan.regulars)), self.url, account, pace, rounds=ROUNDS)
+                crowd = Crowd(Plan((plan,), len(plan.regulars)), [self.url], account, pace, rounds=ROUNDS)
                 group.create_task(crowd.run())
                 account.raised.update(_raised(plan))
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import one_chat
 from prometheus_process import PrometheusProcess, required_prometheus
 from service_process import ServiceProcess
 from socketscope.demo.stack import programs
@@ -103,7 +104,7 @@ class Pipeline:
 
     def replica(self, instance, port):
         """Start a replica of the chat that calls itself `instance`; returns once it answers."""
-        chat = programs.chat(replace(self.options, chat_port=port))
+        chat = one_chat.chat(replace(self.options, chat_port=port))
         chat.environment["OTEL_RESOURCE_ATTRIBUTES"] = f"service.instance.id={instance}"
         process = self.start(replace(chat, name=instance))
         self.wait(lambda: _answers(f"http://{HOST}:{port}/"), f"{instance} to be ready", process)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from websockets.sync.client import connect
 
+import one_chat
 from dashboards.generate import STRATEGIES
 from prometheus_process import PrometheusProcess, required_prometheus
 from real_program import required_collector
@@ -19,6 +20,7 @@ from socketscope.demo.stack.collector import configuration
 from socketscope.demo.stack.http import Unreachable, get
 from socketscope.demo.stack.options import HOST, Options, free_port
 from socketscope.demo.stack.process import Process, Program
+from socketscope.demo.stack.replicas import make_replicas
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,12 @@ def filled(tmp_path_factory):
             )
         )
         wait_for(lambda: answers(f"http://{HOST}:{health}/"), collector)
-        chat = start(programs.chat(options))
-        slow_chat = start(slow(programs.chat(replace(options, chat_port=slow_port))))
+        chat = start(one_chat.chat(options))
+        slow_chat = start(slow(one_chat.chat(replace(options, chat_port=slow_port))))
         wait_for(lambda: answers(f"http://{HOST}:{chat_port}/"), chat)
         wait_for(lambda: answers(f"http://{HOST}:{slow_port}/"), slow_chat)
         began = time.time()
-        users = start(programs.users(options, directory / "ledger.json"))
+        users = start(programs.users(options, make_replicas(options, None), directory / "ledger.json"))
         make_sends_wait(f"ws://{HOST}:{slow_port}")
         assert users.wait(120), "the users did not come to an end"
         assert users.code == 0, users.failure("failed")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from socketscope.demo.ledger import KEYS
 from socketscope.demo.stack.process import Program
+from socketscope.demo.stack.report import FIGURES
 
 COUNTS = dict.fromkeys(KEYS, 3)
 STATS = {"total_connections": 3, "unique_channels": 3, **COUNTS}
@@ -48,6 +49,14 @@ if sys.argv[2] == "endless":
 pathlib.Path(sys.argv[1]).write_text(sys.argv[3])
 """
 
+REPORT = """
+import pathlib, sys
+pathlib.Path(sys.argv[1]).write_text("<p>")
+pathlib.Path(sys.argv[2]).write_text(sys.argv[3])
+with open("mails.jsonl", "a") as mails:
+    mails.write(sys.argv[4])
+"""
+
 DIES = "import sys; print('line one'); print('the disk is on fire', file=sys.stderr); sys.exit(7)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)"
 
@@ -57,6 +66,8 @@ class StandIns:
     """Command lines of programs that do as if."""
 
     measured: dict = field(default_factory=lambda: STATS)
+    reported: dict = field(default_factory=lambda: COUNTS)
+    mailed: bool = True
     ledger: dict = field(default_factory=lambda: COUNTS)
     endless: bool = False
     dying: str = ""
@@ -67,12 +78,26 @@ class StandIns:
     def mail(self, mailbox):
         return self.program("mail", MAIL, mailbox.port)
 
-    def chat(self, options):
-        return self.program("chat", SERVER, options.chat_port, "{}")
+    def report(self, directory, files, *, since):
+        mail = json.dumps({"to": ["a@b.c"], "subject": "WebSockets: 3 connections", "images": 2, "key": "k"}) + "\n"
+        content = json.dumps(report_of(self.reported))
+        return self.program("report", REPORT, files.html, files.json, content, mail if self.mailed else "")
 
-    def users(self, options, ledger):
+    def chat(self, options, replica):
+        return self.program(replica.name, SERVER, replica.port, "{}")
+
+    def users(self, options, replicas, ledger):
         return self.program("users", USERS, ledger, "endless" if self.endless else "short", json.dumps(self.ledger))
 
     def program(self, name, code, *arguments):
         code = DIES if self.dying == name else code
         return Program(name, [sys.executable, "-S", "-c", code, *map(str, arguments)])
+
+
+def report_of(counts):
+    """A report's JSON with these figures, by the keys of the ledger."""
+    denied = counts["connections_denied"]
+    return {
+        "summary": {FIGURES.get(key, key): {"value": value} for key, value in counts.items()},
+        "handshakes": {"value": None if denied is None else [{"outcome": "denied", "count": denied}]},
+    }

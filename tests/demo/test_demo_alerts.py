@@ -91,7 +91,13 @@ def test_the_sink_takes_a_mail_over_smtp_and_writes_down_what_is_in_it(tmp_path,
         with smtplib.SMTP("127.0.0.1", mailbox.port) as connection:
             connection.send_message(mail)
         (taken,) = mailbox.mails()
-        assert taken == {"to": ["d@e.f"], "subject": "café", "key": "key", "text": "What happened: ¡nada!\n"}
+        assert taken == {
+            "to": ["d@e.f"],
+            "subject": "café",
+            "key": "key",
+            "images": 0,
+            "text": "What happened: ¡nada!\n",
+        }
         process.stop(grace=10)
         assert (process.code, process.killed) == (0, False)
     finally:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+import one_chat
 from socketscope.demo.stack import programs
 from socketscope.demo.stack.collector import VERSION, configurations, find, read_counts, tools
 from socketscope.demo.stack.options import Options
@@ -83,7 +84,7 @@ def test_no_setting_of_the_surroundings_reaches_the_programs_and_no_proxy_is_ask
 
 def test_the_chat_sends_to_the_collector_or_where_there_is_none_to_the_backend_or_where_it_is_told(tmp_path):
     def endpoint(options):
-        return programs.chat(options).environment["OTEL_EXPORTER_OTLP_ENDPOINT"]
+        return one_chat.chat(options).environment["OTEL_EXPORTER_OTLP_ENDPOINT"]
 
     assert endpoint(Options(collector=tmp_path)) == "http://127.0.0.1:4317"
     assert endpoint(Options()) == "http://127.0.0.1:14317"
@@ -91,7 +92,7 @@ def test_the_chat_sends_to_the_collector_or_where_there_is_none_to_the_backend_o
 
 
 def test_the_chat_is_told_what_to_do_by_variables_alone_and_each_run_has_a_key_of_its_own():
-    first, second = (programs.chat(Options()) for _ in range(2))
+    first, second = (one_chat.chat(Options()) for _ in range(2))
     assert all(name.startswith(("OTEL_", "SOCKETSCOPE_")) for name in first.environment)
     assert first.environment["SOCKETSCOPE_USER_KEY"] != second.environment["SOCKETSCOPE_USER_KEY"]
     assert Path(first.command[0]).name == "opentelemetry-instrument"

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console as Terminal
-from stand_ins import COUNTS, DEAF, STATS, StandIns
+from stand_ins import COUNTS, DEAF, SERVER, STATS, StandIns
 
+from redis_process import required_redis
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options, free_port
 from socketscope.demo.stack.process import Process, Program, ProgramError
-from socketscope.demo.stack.run import Demo, Interrupted
+from socketscope.demo.stack.run import Demo, StoppedEarlyError
 from socketscope.errors import PortInUseError
 
 PORTS = ("port", "otlp_grpc_port", "otlp_http_port", "store_grpc_port", "store_http_port", "chat_port")
@@ -62,8 +63,17 @@ def test_a_run_whose_numbers_agree_is_equal_and_leaves_nothing_running(demo, sta
     assert found.equal
     assert found.collector is None
     assert found.collector_accepted is None
-    assert [process.name for process in started] == ["console", "mail", "chat", "users"]
+    assert [process.name for process in started] == ["console", "mail", "chat", "users", "report"]
     assert all(process.code is not None for process in started)
+
+
+def test_all_replicas_are_started_and_the_console_is_to_see_them(demo, started):
+    chosen = options(hub=True, replicas=2, redis=Path(required_redis()))
+    found = demo(StandIns(measured={**STATS, "instances": 1}), chosen=chosen).run()
+    assert [process.name for process in started] == ["console", "mail", "redis", "chat", "chat-2", "users", "report"]
+    assert found.differences() == ("replicas",)
+    assert found.as_dict()["broker"] == "redis"
+    assert (found.as_dict()["replicas"], found.as_dict()["instances"]) == (2, 1)
 
 
 @pytest.mark.parametrize("key", COUNTS)
@@ -78,6 +88,27 @@ def test_a_number_that_only_the_events_tell_otherwise_is_found(demo):
 def test_a_number_that_the_console_does_not_know_is_a_difference(demo):
     found = demo(StandIns(measured=STATS | {"unique_users": None})).run()
     assert found.differences() == ("unique_users",)
+
+
+@pytest.mark.parametrize("key", COUNTS)
+@pytest.mark.parametrize("value", [4, None])
+def test_a_number_that_only_the_report_tells_otherwise_is_found(demo, key, value):
+    assert demo(StandIns(reported=COUNTS | {key: value})).run().differences() == (key,)
+
+
+def test_the_report_is_written_and_mailed(demo, tmp_path):
+    found = demo(StandIns()).run()
+    assert found.report.files.html == tmp_path / "run.report.html"
+    assert found.missing == ()
+    written = found.as_dict()["report"]
+    assert written["figures"] == COUNTS
+    assert written["mail"] == {"to": ["a@b.c"], "subject": "WebSockets: 3 connections", "images": 2}
+
+
+def test_a_report_whose_mail_does_not_arrive_is_told(demo):
+    found = demo(StandIns(mailed=False)).run()
+    assert found.missing == ("No mail with the report has arrived.",)
+    assert found.as_dict()["report"]["mail"] is None
 
 
 def test_a_peak_that_was_not_held_can_not_differ(demo):
@@ -102,7 +133,7 @@ def test_a_port_in_use_is_named_with_its_option_and_nothing_is_started(demo, sta
     assert not started
 
 
-@pytest.mark.parametrize("name", ["console", "mail", "chat", "users"])
+@pytest.mark.parametrize("name", ["console", "mail", "chat", "users", "report"])
 def test_a_program_that_dies_is_named_with_the_end_of_its_output_and_nothing_is_left_running(demo, started, name):
     with pytest.raises(ProgramError, match=rf"(?s){name} ended .*exit code 7.*the disk is on fire"):
         demo(StandIns(dying=name)).run()
@@ -122,6 +153,24 @@ def test_a_program_that_dies_while_the_users_talk_ends_the_demo(demo, started, e
     assert all(process.code is not None for process in started)
 
 
+class WhoseUsersSeeTheChatDie(StandIns):
+    """The users end, in error, because the chat has; both before the demo looks again."""
+
+    def chat(self, options, replica):
+        code = f"import os, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\n{SERVER}"
+        return self.program(replica.name, code, replica.port, "{}")
+
+    def users(self, options, replicas, ledger):
+        code = "import os, pathlib, sys\nos.kill(int(pathlib.Path('pid').read_text()), 9)\nsys.exit(7)"
+        return self.program("users", code)
+
+
+def test_where_the_users_fail_since_another_program_died_that_one_is_named(demo, started):
+    with pytest.raises(ProgramError, match=r"chat ended on its own with exit code -9"):
+        demo(WhoseUsersSeeTheChatDie()).run()
+    assert all(process.code is not None for process in started)
+
+
 def test_a_stop_while_the_users_talk_ends_the_demo_with_its_comparison(demo, started, eventually, tmp_path):
     stop = threading.Event()
 
@@ -138,7 +187,7 @@ def test_a_stop_while_the_users_talk_ends_the_demo_with_its_comparison(demo, sta
 
 def test_a_stop_before_the_users_have_begun_leaves_nothing_running(demo, started):
     stop = threading.Event()
-    with pytest.raises(Interrupted):
+    with pytest.raises(StoppedEarlyError):
         demo(StandIns(), stop=stop, on_ready=lambda _: stop.set()).run()
     assert [process.name for process in started] == ["console", "mail", "chat"]
     assert all(process.code is not None for process in started)

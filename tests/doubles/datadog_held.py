@@ -11,7 +11,7 @@ RENAMED = {"service.name": "service", "service.version": "version", "deployment.
 DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 
 
-class NotTaken(Exception):  # noqa: N818 - what the intake says of a request
+class NotTaken(Exception):
     pass
 
 

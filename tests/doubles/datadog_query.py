@@ -29,7 +29,7 @@ class QuerySyntaxError(Exception):
     """Not in the language of the double."""
 
 
-class UnknownMetric(Exception):  # noqa: N818 - an answer of the double
+class UnknownMetric(Exception):
     """Nothing of that name was ever taken, and it was not announced."""
 
 

@@ -8,6 +8,7 @@ import gzip
 import json
 import socket
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -32,7 +33,7 @@ class Reply:
     cut: int | None = None
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the double, no error of its own
+class Refusal(Exception):
     def __init__(self, status, body, headers=None):
         super().__init__(body)
         self.status = status
@@ -40,7 +41,7 @@ class Refusal(Exception):  # noqa: N818 - an answer of the double, no error of i
         self.headers = headers or {}
 
 
-class HttpDouble:
+class HttpDouble(ABC):
     """Answers on 127.0.0.1 while it is entered; `answer(asked)` returns what becomes JSON, or raises `Refusal`.
 
     `tls`: a context of ssl, for https.
@@ -51,8 +52,9 @@ class HttpDouble:
         self.asked = []
         self.url = ""
 
+    @abstractmethod
     def answer(self, asked):
-        raise NotImplementedError
+        """What becomes JSON, or a `Reply`; raises `Refusal`."""
 
     def __enter__(self):
         double = self
@@ -92,7 +94,7 @@ class HttpDouble:
                     self.connection.shutdown(socket.SHUT_RDWR)
                     self.close_connection = True
 
-            do_GET = do_POST = handle_any  # noqa: N815 - the names are http.server's
+            do_GET = do_POST = handle_any
 
             def log_message(self, *_):
                 pass

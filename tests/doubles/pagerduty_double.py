@@ -4,6 +4,7 @@ It knows `POST /v2/enqueue`, one integration, and refuses every field that is no
 change events, images, services' settings.
 """
 
+import json
 from datetime import datetime
 
 from doubles.http_double import Refusal, Reply
@@ -40,17 +41,25 @@ class PagerDutyDouble(ReceiverDouble):
     def errors(self, event):
         for name in event.keys() - EVENT:
             yield f"'{name}' is not known"
-        if event.get("routing_key") != self.routing_key:
-            yield "'routing_key' is invalid"
+        if len(event.get("routing_key", "")) != 32:
+            yield "Length of 'routing_key' is incorrect (should be 32 characters)"
+        elif event["routing_key"] != self.routing_key:
+            yield "Invalid routing key"
         if event.get("event_action") not in {"trigger", "acknowledge", "resolve"}:
             yield "'event_action' is invalid"
         if not 1 <= len(event.get("dedup_key", "")) <= 255:
             yield "'dedup_key' is missing or too long"
+        if event.get("event_action") != "trigger" and event.keys() & {"client", "client_url", "links", "images"}:
+            yield "what is shown is of triggers only"
         if event.get("event_action") == "trigger":
             yield from self.errors_of_trigger(event)
 
     def errors_of_trigger(self, event):
         payload = event.get("payload", {})
+        if len(json.dumps(event)) > 512 * 1024:
+            yield "the event is larger than 512 KB"
+        if not isinstance(payload.get("custom_details", {}), dict):
+            yield "'payload.custom_details' is no object"
         for name in payload.keys() - PAYLOAD:
             yield f"'payload.{name}' is not known"
         if not 1 <= len(payload.get("summary", "")) <= 1024:

@@ -20,7 +20,7 @@ GSM = re.compile(r"[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ 
 class TwilioDouble(ReceiverDouble):
     """`sent`: the forms of all messages that were taken."""
 
-    def __init__(self, *faults, token="twilio-auth-token"):  # noqa: S107 - of the double
+    def __init__(self, *faults, token="twilio-auth-token"):
         super().__init__(*faults)
         self.token = token
         self.sent = []
@@ -32,23 +32,39 @@ class TwilioDouble(ReceiverDouble):
         if (asked.method, asked.path) != ("POST", f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"):
             raise refusal(404, 20404, f"The requested resource {asked.path} was not found")
         form = form_of(asked)
-        if form.keys() - FIELDS:
-            raise refusal(400, 20001, "Unknown parameters")
-        if not form.get("To"):
-            raise refusal(400, 21604, "A 'To' phone number is required.")
-        if not re.fullmatch(r"\+[1-9]\d{6,14}", form["To"]):
-            raise refusal(400, 21211, f"Invalid 'To' Phone Number: {form['To']}")
-        if form["To"] == BLOCKED:
-            raise refusal(400, 21610, "Attempt to send to unsubscribed recipient")
-        if ("From" in form) == ("MessagingServiceSid" in form):
-            raise refusal(400, 21603, "A 'From' phone number is required.")
-        if form.get("From", NUMBER) != NUMBER:
-            raise refusal(400, 21606, "The 'From' phone number provided is not a valid number of this account")
-        if not form.get("Body"):
-            raise refusal(400, 21602, "Message body is required.")
+        if wrong := mistake(form):
+            raise wrong
         self.sent.append(form)
-        message = {"sid": f"SM{len(self.sent):032x}", "status": "queued", "error_code": None, "error_message": None}
-        return Reply({**message, "num_segments": str(segments(form["Body"])), "body": form["Body"]}, 201)
+        # A messaging service chooses the sender later: until then nobody knows the number of segments.
+        known = "From" in form
+        message = {
+            "sid": f"SM{len(self.sent):032x}",
+            "account_sid": ACCOUNT,
+            "status": "queued" if known else "accepted",
+            "error_code": None,
+            "error_message": None,
+            "num_segments": str(segments(form["Body"])) if known else "0",
+            "to": form["To"],
+            "from": form.get("From"),
+            "messaging_service_sid": form.get("MessagingServiceSid"),
+            "body": form["Body"],
+        }
+        return Reply(message, 201)
+
+
+def mistake(form):
+    to, body = form.get("To", ""), form.get("Body", "")
+    wrong = (
+        (form.keys() - FIELDS, 20001, "Unknown parameters"),
+        (not to, 21604, "A 'To' phone number is required."),
+        (not re.fullmatch(r"\+[1-9]\d{6,14}", to), 21211, f"Invalid 'To' Phone Number: {to}"),
+        (to == BLOCKED, 21610, "Attempt to send to unsubscribed recipient"),
+        (("From" in form) == ("MessagingServiceSid" in form), 21603, "A 'From' phone number is required."),
+        (form.get("From", NUMBER) != NUMBER, 21606, "The 'From' phone number is not a valid number of this account"),
+        (not body, 21602, "Message body is required."),
+        (len(body) > 1600, 21617, "The concatenated message body exceeds the 1600 character limit"),
+    )
+    return next((refusal(400, code, message) for is_so, code, message in wrong if is_so), None)
 
 
 def segments(body):

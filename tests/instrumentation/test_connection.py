@@ -12,7 +12,7 @@ from socketscope.instrumentation.connection import Connection, State, Transition
 ACCEPT = {"type": "websocket.accept"}
 
 
-class WebSocketDisconnect(Exception):  # noqa: N818  # the name by which frameworks tell of a departure
+class WebSocketDisconnect(Exception):
     pass
 
 
@@ -39,7 +39,7 @@ def disconnect(code: Any = 1000, **rest: Any) -> dict[str, Any]:
         (disconnect(1009, reason=""), 1009, "server"),
         (disconnect(1012, reason=""), 1012, "shutdown"),
         (disconnect(4000, reason="bye"), 4000, "client"),
-        (disconnect(None), 1005, "network"),
+        (disconnect(None), 1005, "client"),
     ],
 )
 def test_a_disconnect_tells_who_ended_the_connection(message: dict[str, Any], code: int, initiator: str) -> None:
@@ -180,6 +180,21 @@ def test_a_cancelled_handler_is_a_shutdown(error: BaseException) -> None:
     connection = accepted()
     assert connection.finished(error, 3) is Transition.ENDED
     assert (connection.initiator, connection.error_type) == ("shutdown", "")
+
+
+def test_a_cancellation_that_nobody_asked_for_is_an_error_of_the_handler() -> None:
+    connection = accepted()
+    connection.cancels_itself()
+    error = asyncio.CancelledError()
+    assert not connection.is_departure(error)
+    assert connection.finished(error, 3) is Transition.ENDED
+    assert (connection.initiator, connection.error_type) == ("server", "asyncio.exceptions.CancelledError")
+
+
+def test_a_cancellation_in_the_clean_up_after_a_departure_is_none() -> None:
+    connection = left()
+    connection.cancels_itself()
+    assert connection.is_departure(asyncio.CancelledError())
 
 
 MESSAGES = st.one_of(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from socketscope.instrumentation.connection import Connection, Transition
 from socketscope.instrumentation.meter import metered
-from socketscope.telemetry.accumulators import CELLS, Traffic
-from socketscope.telemetry.histogram import size_cell
+from socketscope.telemetry.histogram import CELLS, size_cell
+from socketscope.telemetry.traffic import Traffic
 from socketscope.testing import FakeClock
 
 ACCEPT = {"type": "websocket.accept"}

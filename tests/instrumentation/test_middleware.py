@@ -184,6 +184,22 @@ async def test_a_handler_cancelled_by_the_server_was_shut_down() -> None:
         assert captured.value("websocket.server.connections.closed", **{"websocket.close.initiator": "shutdown"}) == 1
 
 
+async def test_a_handler_that_awaits_what_was_cancelled_failed_by_itself() -> None:
+    async def awaiting(scope: Any, receive: Any, send: Any) -> None:
+        await WebSocket(scope, receive, send).accept()
+        background = asyncio.ensure_future(asyncio.Event().wait())
+        background.cancel()
+        await background
+
+    with capture() as captured:
+        async with AsgiClient(captured.watch(awaiting), "/ws/a") as client:
+            await client.accepted()
+            await client.finished()
+        assert isinstance(client.error, asyncio.CancelledError)
+        assert captured.value("websocket.server.errors", **{"error.type": "asyncio.exceptions.CancelledError"}) == 1
+        assert captured.value("websocket.server.connections.closed", **{"websocket.close.initiator": "server"}) == 1
+
+
 async def test_a_receive_that_is_raced_and_cancelled_loses_nothing() -> None:
     async def racing(scope: Any, receive: Any, send: Any) -> None:
         socket = WebSocket(scope, receive, send)
@@ -223,7 +239,7 @@ async def test_nothing_is_counted_twice_by_two_layers() -> None:
 
 async def test_a_trace_reads_while_the_connection_is_open_and_the_handlers_spans_fall_into_it() -> None:
     with capture() as captured:
-        tracer = captured.providers["tracer_provider"].get_tracer("app")  # type: ignore[attr-defined]
+        tracer = captured.providers["tracer_provider"].get_tracer("app")
         parent = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -308,7 +324,7 @@ async def test_user_and_channel_come_from_the_request() -> None:
         assert captured.value("websocket.channel.messages", **RECEIVE) == 2
         assert captured.value("websocket.channel.io", **{"websocket.channel.name": "_other"}, **TRANSMIT) == 2
         attributes = [event.log_record.attributes or {} for event in captured.events]
-        assert {tuple(found["websocket.channels"]) for found in attributes} == {("a",), ("b",)}  # type: ignore[arg-type]
+        assert {tuple(found["websocket.channels"]) for found in attributes} == {("a",), ("b",)}
         assert len({found["user.hash"] for found in attributes}) == 1
         assert len({found["socketscope.user_key.id"] for found in attributes}) == 1
         assert "zoe" not in str(attributes)
@@ -342,6 +358,7 @@ async def test_a_handler_names_its_user_and_channels_itself() -> None:
         assert captured.value("websocket.channel.messages", **{"websocket.channel.name": "news"}, **TRANSMIT) == 1
         closed = captured.events[-1].log_record.attributes or {}
         assert len(str(closed["user.hash"])) == 32
+        assert closed["websocket.channels"] == ("news",), "it was in it, though not at the end"
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ async def served(app: Any, ws: str = "websockets-sansio") -> AsyncIterator[str]:
     """Serve `app` on a free port; at the end shut down as SIGTERM would."""
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, ws=ws, log_level="critical"))  # type: ignore[arg-type]
+    server = uvicorn.Server(uvicorn.Config(app, ws=ws, log_level="critical"))
     with contextlib.ExitStack() as stack:
         stack.callback(sock.close)
         task = asyncio.create_task(server._serve([sock]))

@@ -119,7 +119,7 @@ async def test_the_live_socket_pushes_on_its_channel_and_is_no_connection_of_the
 async def test_a_page_of_another_origin_may_not_listen() -> None:
     async with served(chat()) as (_, address):
         with pytest.raises(InvalidStatus):
-            await connect(f"ws://{address}/monitoring/websocket/live", origin="https://evil.example")  # type: ignore[arg-type]
+            await connect(f"ws://{address}/monitoring/websocket/live", origin="https://evil.example")
 
 
 async def test_others_than_this_host_are_refused_unless_the_service_decides() -> None:

@@ -1,8 +1,8 @@
 import pytest
-import trustme
 
 from alertmanager_process import AlertmanagerProcess, required_alertmanager
 from socketscope.notify.base import Notification
+from socketscope.notify.document import Document, Image
 
 AT = 1_790_000_000.0
 
@@ -41,17 +41,38 @@ def resolved(**changed):
     return notification(status="resolved", **changed)
 
 
-@pytest.fixture(scope="session")
-def authority():
-    """A certificate authority that nobody trusts but who is given its file."""
-    return trustme.CA()
+PNG = b"\x89PNG\r\n\x1a\n and the rest of it"
 
 
-@pytest.fixture
-def ca_file(authority, tmp_path):
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
+def report(**changed):
+    """A notification that is a report, in all its forms."""
+    document = Document(
+        title="WebSockets on Monday: 1,234 connections",
+        brief="A quiet day. At least 1,234 connections.",
+        text="WebSockets on Monday\n\nConnections: at least 1,234\n",
+        markdown="# WebSockets on Monday\n\n- **Connections**: at least 1,234\n",
+        page='<!doctype html><title>Monday</title><p>1,234<img src="cid:hours@report" alt="Connections per hour">',
+        images=[Image(name="hours@report", content=PNG)],
+        data={"summary": {"total_connections": 1234}},
+    )
+    return notification(
+        **{
+            "fingerprint": "report:2026-11-23",
+            "key": "report:2026-11-23:UTC",
+            "rule": "DailyReport",
+            "status": "report",
+            "severity": "info",
+            "summary": document.title,
+            "labels": {},
+            "value": None,
+            "threshold": None,
+            "metrics": {},
+            "runbook": "",
+            "link": "https://console.example/reports/2026-11-23.html",
+            "document": document,
+            **changed,
+        }
+    )
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,9 @@ class Case:
         return TYPES[self.kind].make(self.kind, options)
 
 
-SLACK_TOKEN = "xoxb-1234-abcdef"  # noqa: S105 - of the double
+SLACK_TOKEN = "xoxb-1234-abcdef"
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
-AUTH_TOKEN = "twilio-auth-token"  # noqa: S105 - of the double
+AUTH_TOKEN = "twilio-auth-token"
 HOOK = "T0HOOKPATHSECRET"
 SIGNING = "signing-secret-of-the-hook"
 BEARER = "bearer-token-of-the-hook"

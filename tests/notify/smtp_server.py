@@ -1,6 +1,7 @@
 """A real SMTP server (aiosmtpd) that takes mail, with TLS, a login, and the faults that it is told."""
 
 import asyncio
+import contextlib
 import email
 import email.policy
 import ssl
@@ -9,6 +10,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from socketscope.demo.stack.options import HOST, free_port
+from socketscope.notify.email import Email, EmailOptions
 
 USER, PASSWORD = "alerts", "correct-horse-battery"
 
@@ -24,13 +26,13 @@ class Box:
         self.hang = hang
         self.cut = cut
 
-    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):  # noqa: N802 - aiosmtpd's name
+    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         if address in self.refuse:
             return self.refuse[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - as above
+    async def handle_DATA(self, server, session, envelope):
         if self.hang:
             await asyncio.Event().wait()
         if self.data:
@@ -57,3 +59,20 @@ def server(box, *, authority=None, implicit=False, login=False):
         authority.issue_cert(HOST).configure_cert(tls)
         options |= {"ssl_context": tls} if implicit else {"tls_context": tls, "require_starttls": True}
     return Controller(box, hostname=HOST, port=free_port(), **options)
+
+
+@contextlib.contextmanager
+def serving(box, **options):
+    """Let `box` be served inside the context."""
+    controller = server(box, **options)
+    controller.start()
+    try:
+        yield controller
+    finally:
+        controller.stop()
+
+
+def mailer(controller, **options):
+    """A notifier that sends its mails there."""
+    given = {"host": controller.hostname, "port": controller.port, "security": "none", "timeout": 5, **options}
+    return Email("ops", EmailOptions(sender="Alerts <alerts@example.com>", to=["ops@example.com"], **given))

@@ -6,7 +6,7 @@ import pytest
 from socketscope import config
 from socketscope.errors import ConfigurationError
 
-SECRET = "correct-horse-battery"  # noqa: S105 - of the test
+SECRET = "correct-horse-battery"
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +110,25 @@ def test_all_mistakes_are_told_at_once():
         "notifiers.b.channel",
         "notifiers.b.token_env",
     ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"notifiers: {{a: {{type: alertmanager, urls: ['http://ops:{SECRET}@alerts.example']}}}}",
+        f"notifiers: {{a: {{type: slack, token_env: HOME, channel: c, url: 'https://ops:{SECRET}@chat.example'}}}}",
+        f"backend: {{kind: prometheus, url: 'http://{SECRET}@prometheus.example'}}",
+    ],
+)
+def test_an_address_that_is_shown_has_no_password_and_the_mistake_does_not_show_it(written):
+    (mistake,) = mistakes(written)
+    assert "without a name and a password" in mistake
+    assert "://(hidden)@" in mistake
+    assert SECRET not in mistake
+
+
+def test_the_address_of_a_webhook_is_never_shown_and_may_have_a_password():
+    (webhook,) = load(
+        f"notifiers: {{a: {{type: webhook, url: 'http://ops:{SECRET}@hook.example'}}}}"
+    ).notifiers.values()
+    assert SECRET not in repr(webhook)

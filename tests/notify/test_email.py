@@ -1,28 +1,11 @@
-import contextlib
-
 import pytest
 from pydantic import ValidationError
 
 from notify.conftest import AT, notification, resolved
-from notify.smtp_server import PASSWORD, USER, Box, server
+from notify.smtp_server import PASSWORD, USER, Box, mailer, serving
 from socketscope.notify.email import Email, EmailOptions
 
 pytestmark = pytest.mark.anyio
-
-
-@contextlib.contextmanager
-def serving(box, **options):
-    controller = server(box, **options)
-    controller.start()
-    try:
-        yield controller
-    finally:
-        controller.stop()
-
-
-def mailer(controller, **options):
-    given = {"host": controller.hostname, "port": controller.port, "security": "none", "timeout": 5, **options}
-    return Email("ops", EmailOptions(sender="Alerts <alerts@example.com>", to=["ops@example.com"], **given))
 
 
 LOGIN = {"username": USER, "password": PASSWORD}

@@ -31,6 +31,8 @@ async def test_an_alert_is_one_thread_whose_first_message_is_changed_at_recovery
     assert [reply["thread_ts"] for reply in replies] == ["1700000000.000000"] * 2
     assert root["text"].startswith("[RESOLVED]")
     assert root["attachments"][0]["color"] != replies[0]["attachments"][0]["color"]
+    # Nothing in it becomes a mention or a link by itself, neither when it is posted nor when it is changed.
+    assert {(message["parse"], message["link_names"]) for message in (root, *replies)} == {("none", False)}
 
 
 async def test_what_is_sent_twice_has_the_same_key(slack):

@@ -52,8 +52,16 @@ def test_the_window_contains_its_end_and_not_its_begin(store, ask):
 
 
 def test_a_fall_is_a_reset_and_counts_from_zero(store, ask):
-    put_counter(store, number(10, 5), number(20, 2), number(30, 3))
+    put_counter(store, *(number(time, value, start=None) for time, value in ((10, 5), (20, 2), (30, 3))))
     assert ask(increase(), 30) == 5 + 2 + 1
+
+
+def test_a_counter_that_tells_its_start_has_not_fallen_but_its_clock_was_put_back(store, ask):
+    put_counter(store, number(60, 3), number(80, 4), number(100, 5))
+    put_counter(store, number(75, 7), number(95, 9), number(115, 11))
+    assert ask(increase(), 120) == 11
+    assert ask(increase(10), 80) == 4 + 0, "what was counted by 75, by its clock, and nothing at 80"
+    assert ask(increase(45), 120) == 11 - 7
 
 
 def test_a_new_start_is_a_reset_even_where_the_value_does_not_fall(store, ask):
@@ -70,7 +78,7 @@ def test_instances_are_counted_apart_and_one_that_is_born_later_counts_from_zero
 
 def test_adjoining_windows_add_up_to_the_total(store, ask, ask_range):
     values = [3, 3, 8, 2, 9, 30, 1, 4, 4, 20]
-    put_counter(store, *(number(7 * index + 1, value) for index, value in enumerate(values)))
+    put_counter(store, *(number(7 * index + 1, value, start=None) for index, value in enumerate(values)))
     put_counter(store, number(33, 5, start=32), number(47, 6, start=32), instance="two")
     total = (3 + 0 + 5) + (2 + 7 + 21) + (1 + 3 + 0 + 16) + 6
     assert ask(increase(), 100) == total

@@ -79,6 +79,7 @@ def test_mistakes_in_cases_are_told_with_their_line(tmp_path, values, expect, wr
         ("websocket.server.erors", "a metric of socketscope"),
         ("websocket.server.errors{http.route=/ws}", "attributes as name="),
         ('websocket.server.send.duration{http.route="/ws"}', "observed="),
+        ('websocket.server.send.duration{observed="nan"}', "observed="),
         ("websocket.server.errors{", "a series as"),
     ],
 )
@@ -91,3 +92,43 @@ def test_series_that_can_not_be_read_are_told(tmp_path, series, wrong):
     told = [str(mistake) for mistake in raised.value.exceptions]
     assert wrong in told[0]
     assert "the name of a rule (nearest: HighCPU" in told[1]
+
+
+@pytest.mark.parametrize("values", ["-1 2", "1 2.5", "3-2x2"])
+def test_a_histogram_counts_observations(tmp_path, values):
+    file = tmp_path / "cases.yaml"
+    series = f"""{{'websocket.server.send.duration{{observed="1"}}': '{values}'}}"""
+    file.write_text(f"cases: [{{name: n, series: {series}, checks: [{{at: 1m, expect: [{{alert: SlowConsumers}}]}}]}}]")
+    with pytest.raises(ExceptionGroup) as raised:
+        load_cases(file)
+    assert "expected numbers of observations" in str(raised.value.exceptions[0])
+
+
+def test_a_case_is_bounded_and_its_steps_take_time(tmp_path):
+    file = tmp_path / "cases.yaml"
+    file.write_text(
+        "cases:\n"
+        "  - name: n\n"
+        "    series: {}\n"
+        "    step: 0\n"
+        "    checks:\n"
+        "      - {at: 45h, expect: [{alert: ManyConnections}]}\n"
+        "      - {at: 3000d, expect: [{alert: ManyConnections}]}\n"
+    )
+    with pytest.raises(ExceptionGroup) as raised:
+        load_cases(file)
+    assert [str(mistake).partition("; found")[0] for mistake in raised.value.exceptions] == [
+        f"{file}:4: step: expected a duration over 0",
+        f"{file}:7: checks[1].at: expected at most 164985s, 11000 evaluations of ManyConnections",
+    ]
+
+
+def test_a_rule_that_the_embedded_backend_can_not_be_asked_fails_its_case_alone(tmp_path):
+    file = tmp_path / "cases.yaml"
+    file.write_text(
+        "rules: [{alert: Up, query: {raw: {prometheus: up}}, above: 1}]\n"
+        "cases: [{name: n, series: {}, checks: [{at: 1m, expect: [{alert: Up}]}]}]\n"
+    )
+    (case,) = load_cases(file)
+    (failure,) = case.run()
+    assert str(failure).startswith(f"{file}:2: n: Up can't be asked here: ")

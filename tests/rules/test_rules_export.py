@@ -122,10 +122,14 @@ def test_text_that_looks_like_a_template_is_none():
         name="A",
         query=Query("websocket.server.active_connections"),
         above=1,
-        summary="{{{{ $secret }}}} {value}",
+        summary="{{{{ $secret }}}} {value} {{{value}}}",
+        labels={"team": "{{ $labels }}"},
     )
     [group] = yaml.safe_load(prometheus.export([rule], Naming.of(STRATEGY)))["groups"]
-    assert group["rules"][0]["annotations"]["summary"] == '{{ "{{" }} $secret }} {{ $value | humanize }}'
+    assert group["rules"][0]["annotations"]["summary"] == (
+        '{{ "{{" }} $secret }} {{ $value | humanize }} {{ "{" }}{{ $value | humanize }}}'
+    )
+    assert group["rules"][0]["labels"]["team"] == '{{ "{{" }} $labels }}'
 
 
 def test_grafana_keeps_the_state_without_data_and_gives_up_after_an_hour():

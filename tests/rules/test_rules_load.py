@@ -124,11 +124,24 @@ WRONG = [
     ("summary: '{value:.2q}'", 5, "summary", "a format of numbers"),
     ("summary: '{'", 5, "summary", "{{ for a brace"),
     ("labels: {a: 3}", 5, "labels.a", "text"),
-    ("interval: 0", 5, "interval", "a duration over 0"),
+    ("interval: 0", 5, "interval", "a duration of 100ms or more"),
+    ("for: 3661d", 5, "for", "at most 3660d"),
+    ("query: {metric: websocket.server.send.duration}", 3, "query.metric", "p50 to p99, increase or rate"),
+    ("query: {metric: websocket.server.active_connections, where: {service.name: []}}", 3, "query.where.service.name",
+     "a value, or a list"),
+    ("query: {metric: websocket.server.active_connections, by: [error.type]}", 3, "query.by[0]", "attribute of"),
+    ("summary: '{labels[http.route]}'", 5, "summary", "labels that the rule has"),
+    ("labels: {rule: x}", 5, "labels.rule", "another name"),
+    ("labels: {__name__: x}", 5, "labels.__name__", "another name"),
     ("for: -3", 5, "for", "a duration as"),
     ("for: yes", 5, "for", "a duration as"),
     ("thresold: 3", 5, "thresold", "one of the keys"),
 ]  # fmt: skip
+
+
+def test_a_number_may_be_written_as_science_does(file):
+    path = file("rules: [{alert: A, query: {metric: websocket.server.active_connections}, above: 1e-9}]")
+    assert load_rules([path], pack=False)[0].above == 1e-9
 
 
 @pytest.mark.parametrize(("changed", "line", "key", "expected"), WRONG, ids=[text for text, *_ in WRONG])
@@ -173,6 +186,7 @@ rulez: []
     ("text", "expected"),
     [
         ("", "a list of rules under the key 'rules'"),
+        pytest.param(f"rules: {'[' * 5000}{']' * 5000}", "YAML with values that there are", id="too deep"),
         ("- alert: A", "a list of rules under the key 'rules'"),
         ("rules: 3", "a list of rules under the key 'rules'"),
         ("rules: [3]", "keys and values"),

@@ -19,6 +19,12 @@ def otelcol():
     return required_collector()
 
 
+@pytest.fixture
+def small():
+    """Options of a demo that is just long enough for everything to happen once."""
+    return ("--duration", "6", "--users", "20", "--messages", "200")
+
+
 @dataclass(frozen=True)
 class Ended:
     code: int

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from websockets.sync.client import connect
 
+import one_chat
 from collector_process import collector_with, listens
 from jaeger_process import JaegerProcess
 from socketscope import semconv
@@ -187,6 +188,6 @@ def _is_of(span: TraceSpan, connection_id: str) -> bool:
 
 
 def _chat(options: Options) -> Program:
-    chat = programs.chat(options)
+    chat = one_chat.chat(options)
     # Short segments, so that there are some while the connections are open.
     return replace(chat, environment={**chat.environment, "SOCKETSCOPE_SEGMENT": "1"})

@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+import one_chat
 from socketscope.demo.stack import programs
 from socketscope.demo.stack.alerts import CONFIGURATION
 from socketscope.demo.stack.console import Console
@@ -107,7 +108,7 @@ def test_what_is_measured_lies_between_what_clients_received_and_the_sends_that_
     options = Options(**{name: free_port() for name in ports})
     (tmp_path / CONFIGURATION).write_text("{}", encoding="utf-8")  # no alerts of the demo here
     console = start(programs.console(options, tmp_path))
-    chat = programs.chat(options)
+    chat = one_chat.chat(options)
     counted = tmp_path / "counted.json"
     command = ["counted_chat:app" if part == "chat:app" else part for part in chat.command]
     command[command.index("--app-dir") + 1] = str(Path(__file__).parent)

@@ -117,7 +117,7 @@ def test_a_file_of_an_older_version_is_brought_to_the_new_one_with_all_that_is_i
     database.close()
     newer = Database.open(path, migrations=(*MIGRATIONS, ("ALTER TABLE beats ADD COLUMN note TEXT DEFAULT 'old'",)))
     assert [tuple(row) for row in newer.read("SELECT * FROM beats")] == [("x", 1.0, "old")]
-    assert [row["version"] for row in newer.read("SELECT version FROM migrations")] == [1, 2]
+    assert [row["version"] for row in newer.read("SELECT version FROM migrations")] == [*range(1, len(MIGRATIONS) + 2)]
     newer.close()
 
 

@@ -3,6 +3,7 @@ import threading
 import pytest
 
 from alerts_fakes import note
+from notify.conftest import report
 from socketscope.state.state import State
 
 
@@ -75,6 +76,43 @@ def test_a_dead_letter_tells_why_and_can_be_sent_again_as_if_it_were_new(outbox)
     assert outbox.dead() == []
 
 
+def test_news_that_a_receiver_has_already_follow_what_is_sent_again_of_the_same_alert(outbox):
+    outbox.put("mail", note("begin"), now=0)
+    outbox.given_up(outbox.due("mail", 0), now=1, detail="no such mailbox")
+    outbox.put("mail", note("end", status="resolved"), now=2)
+    outbox.put("mail", note("again"), now=3)
+    outbox.put("mail", note("other", fingerprint="y"), now=4)
+    outbox.put("pager", note("end", status="resolved"), now=5)
+    while (letter := outbox.due("mail", 5)) or (letter := outbox.due("pager", 5)):
+        outbox.delivered(letter, now=5, thread=None)
+    (dead,) = outbox.dead()
+    assert outbox.resend(dead.id, now=100)
+    sent = []
+    while letter := outbox.due("mail", 100):
+        sent.append(letter.notification.key)
+        outbox.delivered(letter, now=100, thread=None)
+    assert sent == ["begin", "again"]
+    assert outbox.pending() == {}
+
+
+def test_a_clock_that_was_set_back_makes_no_letter_wait_for_the_future(outbox):
+    outbox.put("mail", note("put"), now=1_000_000)
+    outbox.put("pager", note("postponed"), now=5)
+    outbox.postponed(outbox.due("pager", 5), until=1_000_000, detail="busy")
+    outbox.put("slack", note("waiting"), now=5)
+    outbox.postponed(outbox.due("slack", 5), until=5 + 86_400, detail="busy")
+    assert (due(outbox, now=10), due(outbox, "pager", 10), due(outbox, "slack", 10)) == ("put", "postponed", None)
+
+
+def test_a_thread_is_dropped_with_the_last_letter_of_its_alert(outbox):
+    outbox.put("slack", note("a"), now=0)
+    outbox.delivered(outbox.due("slack", 0), now=0, thread="C:1")
+    outbox.prune(0)
+    assert outbox.thread("slack", "f") == "C:1"
+    outbox.prune(1)
+    assert outbox.thread("slack", "f") is None
+
+
 def test_a_letter_that_is_not_dead_can_not_be_sent_again(outbox):
     outbox.put("mail", note("a"), now=0)
     letter = outbox.due("mail", 0)
@@ -105,6 +143,22 @@ def test_old_letters_are_dropped_but_none_that_waits(outbox):
     outbox.prune(before=11)
     assert [letter.notification.key for letter in outbox.recent()] == ["waiting"]
     assert outbox.pending() == {"mail": 1}
+
+
+def test_what_is_long_is_kept_once_for_all_receivers_and_read_only_to_be_sent(state, outbox):
+    put = report()
+    for notifier in ("mail", "slack"):
+        assert outbox.put(notifier, put, now=0)
+    assert len(state._database.read("SELECT * FROM documents")) == 1
+    assert [outbox.due(notifier, 0).notification for notifier in ("mail", "slack")] == [put, put]
+    assert [letter.notification.document for letter in outbox.recent()] == [None, None]
+    outbox.delivered(outbox.due("mail", 0), now=1, thread="t")
+    assert outbox.thread("mail", put.fingerprint) is None
+    outbox.prune(before=2)
+    assert outbox.due("slack", 2).notification.document == put.document
+    outbox.given_up(outbox.due("slack", 2), now=3, detail="")
+    outbox.prune(before=4)
+    assert state._database.read("SELECT * FROM documents") == []
 
 
 def test_many_threads_may_use_it_at_once(outbox):

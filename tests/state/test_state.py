@@ -54,6 +54,38 @@ def test_notices_come_back_as_they_were(state):
     reopened.close()
 
 
+def change(at, what, *, fingerprint="f", started_at=None, rule="One"):
+    return Entry(
+        at=at, rule=rule, fingerprint=fingerprint, labels={"a": fingerprint}, severity="warning", change=what,
+        started_at=at if started_at is None else started_at, value=2.0,
+    )  # fmt: skip
+
+
+def test_alerts_of_a_time_are_those_that_fired_in_it_or_still_did(state):
+    for entry in (
+        change(10, "firing", fingerprint="before"),
+        change(20, "resolved", fingerprint="before", started_at=10),
+        change(30, "firing", fingerprint="into"),
+        change(50, "pending", fingerprint="within"),
+        change(60, "firing", fingerprint="within"),
+        change(80, "expired", fingerprint="within", started_at=60),
+        change(90, "firing", fingerprint="beyond"),
+        change(110, "resolved", fingerprint="into", started_at=30),
+        change(150, "firing", fingerprint="after"),
+        change(160, "removed", fingerprint="beyond", started_at=90),
+    ):
+        state.history.add(entry)
+    found = [(one.labels["a"], one.fired_at, one.ended_at, one.end) for one in state.history.during(20, 120)]
+    assert found == [
+        ("before", 10, 20, "resolved"),
+        ("into", 30, 110, "resolved"),
+        ("within", 60, 80, "expired"),
+        ("beyond", 90, None, None),
+    ], "the last one still fired at 120"
+    assert [one.labels["a"] for one in state.history.during(20, 120, limit=1)] == ["beyond"]
+    assert [one.labels["a"] for one in state.history.during(200, 300)] == ["after"], "which never ended"
+
+
 def silence(**matchers):
     return Silence(id="s", matchers=matchers, created_at=0, expires_at=1, author="", reason="")
 
@@ -67,7 +99,7 @@ def silence(**matchers):
         ({"severity": "warning"}, True),
         ({"severity": "critical"}, False),
         ({"host": "a-1", "rule": "HighCpu"}, True),
-        ({"host": "a-?"}, True),
+        ({"host": "a-?"}, False),
         ({"host": "b", "rule": "HighCpu"}, False),
         ({"absent": "x"}, False),
         ({"absent": "*"}, True),

@@ -31,6 +31,7 @@ class Oracle:
         """[(time, what was counted there, the start that a window must contain for it)]"""
         steps, before = [], None
         for point in self.of(series):
+            taken = point
             if self.delta:
                 steps.append((point.time, point.value, None))
             elif before is None:
@@ -38,11 +39,15 @@ class Oracle:
                 steps.append((point.time, 0 if older else point.value, None))
                 if older:
                     steps.append((point.time, point.value, point.start))
+            elif point.start is not None and point.start == before.start:
+                # The same life: it can't have fallen, so its clock was put back.
+                steps.append((point.time, max(0, point.value - before.value), None))
+                taken = max(point, before, key=lambda of: of.value)
             elif point.value < before.value or (None not in (point.start, before.start) and point.start > before.start):
                 steps.append((point.time, point.value, None))
             else:
                 steps.append((point.time, point.value - before.value, None))
-            before = point
+            before = taken
         return steps
 
     def increase(self, series, since, until):

@@ -37,8 +37,8 @@ os._exit(0)
 
 
 def journal_of(path):
-    with duckdb.connect(path, read_only=True) as connection:
-        checkpoint._write(checkpoint._journal(path), path, connection)
+    with duckdb.connect(path, read_only=True) as connection, path.open("rb") as file:
+        checkpoint._write(checkpoint._journal(path), file, connection)
     return path.with_name("store.duckdb.journal")
 
 
@@ -114,6 +114,33 @@ def test_a_check_point_of_another_process_is_left_alone(path):
             Store.open(path)
         assert journal.read_bytes() == b"of the other process"
         owner.stdin.close()
+
+
+def test_after_a_check_point_other_processes_are_refused_as_before(path):
+    program = """
+import pathlib, sys
+from socketscope.errors import StoreLockedError
+from socketscope.store.store import Store
+try:
+    Store.open(pathlib.Path(sys.argv[1])).close()
+except StoreLockedError:
+    print("refused")
+"""
+
+    def opened_elsewhere():
+        return subprocess.run([sys.executable, "-c", program, path], check=True, capture_output=True, text=True).stdout
+
+    store = Store.open(path)
+    for time in range(51, 54):
+        put(store, metrics_request(gauge("m", number(time, time))))
+        store._writer.call(store._database.checkpoint).result()
+        assert store._database.log_bytes() == 0
+        assert opened_elsewhere() == "refused\n"
+    store._writer.call(store._database.reopen).result()
+    assert opened_elsewhere() == "refused\n"
+    store.close()
+    assert opened_elsewhere() == ""
+    assert points(path) == 53
 
 
 def test_duckdb_moves_the_log_at_no_time_of_its_own(tmp_path, monkeypatch):

@@ -149,7 +149,7 @@ def test_answers_do_not_depend_on_the_order_in_which_points_came(arrivals, data)
 
 def test_a_request_that_is_sent_again_changes_nothing():
     stored = Stored()
-    sent = [Point(0, time, value) for time, value in ((10, 5), (20, 9), (30, 2), (3600, 7))]
+    sent = [Point(0, time, value, start) for time, value, start in ((10, 5, 0), (20, 9, 0), (30, 2, 25), (3600, 7, 25))]
     for _ in range(3):
         for point in sent:
             stored.take(point)

@@ -154,6 +154,17 @@ def test_extreme_buckets_harm_nothing(scale, index):
     store.close()
 
 
+def test_counts_that_no_sum_holds_stop_no_roll_ups():
+    store = Store.open(None, clock=lambda: ns(-1))
+    largest = [buckets(time / 1000, [1.0], [2**53, 0]) for time in range(1, 2051)]
+    put(store, metrics_request(histogram("largest", *largest, temporality=DELTA)))
+    put(store, metrics_request(histogram("took", buckets(5, [1.0], [3, 4]), temporality=DELTA)))
+    store.settle(ns(7200))
+    assert store.problem is None
+    assert store.select("SELECT sum(n)::BIGINT FROM buckets_1h WHERE n < 100") == [(7,)]
+    store.close()
+
+
 def test_histograms_of_a_series_that_is_older_than_the_store_count_from_their_first_point():
     store = Store.open(None, clock=lambda: ns(-1))
     points = [buckets(time, [1.0, 2.0], counts, start=-500) for time, counts in ((10, [90, 0, 0]), (20, [90, 4, 0]))]

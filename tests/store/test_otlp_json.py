@@ -137,7 +137,7 @@ def test_what_is_wrong_is_said_in_json(store, http, body, said):
 @pytest.mark.parametrize(
     ("error", "http_status", "code", "seconds"), [(StoreFullError(7), 429, 8, 1), (StoreError("disk full"), 503, 14, 5)]
 )
-def test_when_to_try_again_is_said_in_json(http, monkeypatch, error, http_status, code, seconds):  # noqa: PLR0917
+def test_when_to_try_again_is_said_in_json(http, monkeypatch, error, http_status, code, seconds):
     def submit(self, batch):
         raise error
 

@@ -67,7 +67,7 @@ def increase(store, since, until):
 
 
 def count(store, table):
-    return store.select(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608  # names of our own tables
+    return store.select(f"SELECT count(*) FROM {table}")[0][0]
 
 
 def test_points_go_before_roll_ups_and_totals_stay(store, clock):
@@ -87,7 +87,7 @@ def test_roll_ups_of_ten_seconds_go_after_twice_that_time_and_the_rest_after_all
     put_counter(store, *(number(time, time) for time in range(100, 60 * HOUR, 100)))
     later(store, clock, 60 * HOUR)
     kept = [
-        store.select(f"SELECT min(time_ns) FROM {table}")[0][0] - ns(0)  # noqa: S608  # our own tables
+        store.select(f"SELECT min(time_ns) FROM {table}")[0][0] - ns(0)
         for table in ("number_points", "rollup_10s", "rollup_1m", "rollup_1h")
     ]
     assert kept == [
@@ -203,6 +203,26 @@ def test_a_store_that_is_too_big_keeps_everything_for_a_shorter_time(tmp_path, c
     assert count(store, "number_points") > 6000, "at least the last hour"
     assert store.oldest_ns > ns(6 * HOUR), "long before a day is over"
     assert increase_of_last_hour(store) == 60
+    store.close()
+
+
+def test_where_an_hour_is_too_much_the_oldest_spans_go_and_numbers_stay(tmp_path, clock, caplog):
+    store = Store.open(tmp_path / "s.duckdb", clock=clock, retention=Retention(7 * DAY_NS, DAY_NS, 8 << 20))
+    put_counter(store, number(1, 5), number(2, 8))
+    many = 500_000
+    columns = (
+        "0, '', 't', 's', NULL, 'WS', 'server', $begin + n, $begin + n, 'ok', sha256(n::VARCHAR), '{}', '[]', '[]'"
+    )
+    insert = f"INSERT INTO spans SELECT {columns} FROM range({many}) numbers(n)"  # no value of anybody's
+    store._writer.call(lambda: store._database.connection.execute(insert, {"begin": ns(3)})).result()
+    later(store, clock, 41 * 60)
+    [(size,)] = store.select("SELECT used_blocks * block_size FROM pragma_database_size()")
+    assert size <= 8 << 20
+    [(spans, oldest, newest)] = store.select("SELECT count(*), min(end_ns), max(end_ns) FROM spans")
+    assert many / 16 < spans < many
+    assert (oldest, newest) == (ns(3) + many - spans, ns(3) + many - 1)
+    assert increase(store, 0, 60) == 8
+    assert "spans are kept for less" in caplog.text
     store.close()
 
 

@@ -275,6 +275,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Exports
+         * @description Tell which exports of the instances came in a period, and which did not.
+         */
+        get: operations["get_exports_api_exports_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/connections/open": {
         parameters: {
             query?: never;
@@ -307,6 +327,26 @@ export interface paths {
          * @description Sum up the connections with an event in a period.
          */
         get: operations["get_connection_summary_api_connections_summary_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connections/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Connection Ledger
+         * @description Account for the connections of a period.
+         */
+        get: operations["get_connection_ledger_api_connections_ledger_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -453,6 +493,46 @@ export interface paths {
          * @description Try to deliver a notification again that was given up.
          */
         post: operations["post_dead_letter_notifications_dead__letter__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Reports
+         * @description List the reports that are kept, are due, or were given up.
+         */
+        get: operations["get_reports_reports_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/{day}.{form}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Report
+         * @description Return the report of a local day, as it was made.
+         */
+        get: operations["get_report_reports__day___form__get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -629,6 +709,69 @@ export interface components {
             counts_at?: string | null;
         };
         /**
+         * ConnectionLedger
+         * @description The connections of `[since, until)`, each counted once however often its events came.
+         *
+         *     * `opened`, `closed` (and of these `lost`, `failed`): by the time of the event.
+         *     * `open_at_end`: opened by then, whenever, and not closed, of instances whose last report stands at the end.
+         *     * `peak`: the greatest number that was open at one moment.
+         *     * durations in seconds, of the closed ones; None without any; quantiles are interpolated between two connections.
+         *     * `unique_users`, `unique_channels`: of connections with an event in the period. `unique_users` is None where
+         *       `users` says so.
+         *     * `known_since`: no event is kept that is older.
+         */
+        ConnectionLedger: {
+            /** Opened */
+            opened: number;
+            /** Closed */
+            closed: number;
+            /** Lost */
+            lost: number;
+            /** Failed */
+            failed: number;
+            /** Open At End */
+            open_at_end: number;
+            /** Peak */
+            peak: number;
+            /** Avg Duration */
+            avg_duration: number | null;
+            /** Median Duration */
+            median_duration: number | null;
+            /** P95 Duration */
+            p95_duration: number | null;
+            /**
+             * Users
+             * @enum {string}
+             */
+            users: "known" | "keys_differ" | "unknown";
+            /** Unique Users */
+            unique_users: number | null;
+            /** Unique Channels */
+            unique_channels: number;
+            /** Known Since */
+            known_since: number;
+            /**
+             * Stretches
+             * @default []
+             */
+            stretches: components["schemas"]["Stretch"][];
+            /**
+             * Closes
+             * @default []
+             */
+            closes: components["schemas"]["Ended"][];
+            /**
+             * Channels
+             * @default []
+             */
+            channels: components["schemas"]["InChannel"][];
+            /**
+             * Vanished
+             * @default []
+             */
+            vanished: components["schemas"]["Vanished"][];
+        };
+        /**
          * ConnectionPage
          * @description One page of open connections, newest first, and how many there are in all.
          */
@@ -699,7 +842,7 @@ export interface components {
              * Status
              * @enum {string}
              */
-            status: "firing" | "resolved" | "test";
+            status: "firing" | "resolved" | "test" | "report";
             /** Summary */
             summary: string;
             /** Key */
@@ -726,6 +869,49 @@ export interface components {
         DeadLetters: {
             /** Letters */
             letters: components["schemas"]["DeadLetter"][];
+        };
+        /**
+         * Ended
+         * @description Connections that ended with a code (None: there was none), by who ended them (empty: not known).
+         */
+        Ended: {
+            /** Code */
+            code: number | null;
+            /** Initiator */
+            initiator: string;
+            /** Connections */
+            connections: number;
+        };
+        /**
+         * ExportGap
+         * @description Between two moments `missing` exports should have come.
+         */
+        ExportGap: {
+            /** After */
+            after: number;
+            /** Before */
+            before: number;
+            /** Missing */
+            missing: number;
+        };
+        /**
+         * Exports
+         * @description The exports of all instances that reported in a period.
+         *
+         *     `known_since`: nothing is kept that is older; None: that is not known.
+         */
+        Exports: {
+            /** Instances */
+            instances: components["schemas"]["InstanceExports"][];
+            /** Known Since */
+            known_since: number | null;
+        };
+        /**
+         * ExportsAnswer
+         * @description `GET /api/exports`; null where the backend can't tell.
+         */
+        ExportsAnswer: {
+            exports: components["schemas"]["Exports"] | null;
         };
         /** HTTPValidationError */
         HTTPValidationError: {
@@ -787,6 +973,16 @@ export interface components {
             memory_usage: number | null;
         };
         /**
+         * InChannel
+         * @description Connections with an event in the period that were in a channel.
+         */
+        InChannel: {
+            /** Channel */
+            channel: string;
+            /** Connections */
+            connections: number;
+        };
+        /**
          * Instance
          * @description A process of a service that sent metrics: its `service.instance.id`, start and last report.
          */
@@ -799,6 +995,44 @@ export interface components {
             started_at: number;
             /** Last Seen */
             last_seen: number;
+        };
+        /**
+         * InstanceExports
+         * @description The exports of one process within a period.
+         *
+         *     Where a process tells when it `started_at`, one that follows under the same id is another one.
+         *
+         *     * `began`: since when exports are expected, its start or the period's. `last`: when the last one came.
+         *     * `goes_on`: it reports after the period, too, or its last report still stands at the end.
+         *     * `open_at_last`: connections that its last report told of; of an instance that does not go on they vanished.
+         *     * `seen`: exports that came; `missing`: those that did not, of which `gaps` are the longest.
+         */
+        InstanceExports: {
+            /** Id */
+            id: string;
+            /** Service */
+            service: string;
+            /** Started At */
+            started_at: number | null;
+            /** Began */
+            began: number;
+            /** Last */
+            last: number;
+            /** Goes On */
+            goes_on: boolean;
+            /** Interval */
+            interval: number;
+            /** Open At Last */
+            open_at_last: number;
+            /** Seen */
+            seen: number;
+            /** Missing */
+            missing: number;
+            /**
+             * Gaps
+             * @default []
+             */
+            gaps: components["schemas"]["ExportGap"][];
         };
         /**
          * Instances
@@ -820,6 +1054,47 @@ export interface components {
              * @description End of the query's window.
              */
             at: number;
+        };
+        /**
+         * KeptReport
+         * @description The report of a local day.
+         */
+        KeptReport: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /**
+             * Status
+             * @description `due`: it is to be made, or tried again; `given_up`: it will not be made.
+             * @enum {string}
+             */
+            status: "due" | "made" | "given_up";
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Made At */
+            made_at: string | null;
+            /**
+             * Attempts
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /**
+             * Detail
+             * @description What the last attempt that failed brought.
+             */
+            detail: string;
+            /**
+             * Files
+             * @description Path of each form.
+             */
+            files: {
+                [key: string]: string;
+            };
         };
         /**
          * Lines
@@ -1084,8 +1359,9 @@ export interface components {
          *     series are combined (`across`) for each distinct value of the attributes in `by`.
          *
          *     * `last`: the newest value that is not older than `window`; a series that ended drops out.
-         *     * `increase`: the sum of positive deltas of each instance's series within the window; a fall is a counter reset,
-         *       a series born in the window counts from 0. `rate` is `increase / window`.
+         *     * `increase`: the sum of positive deltas of each instance's series within the window; a fall is a counter reset
+         *       (where the backend knows that the counter did not begin anew, of a clock that was put back: no delta), a series
+         *       born in the window counts from 0. `rate` is `increase / window`.
          *     * `pNN`: quantile of a histogram's increase over the window, all matching series merged per `by`.
          *     * `where`: attribute or resource attribute -> the values that match.
          *     * `complement`: 1 - x, applied after `across`.
@@ -1179,6 +1455,17 @@ export interface components {
              * @description What is not ready; empty when all is.
              */
             reasons: string[];
+        };
+        /**
+         * Reports
+         * @description `GET /reports`.
+         */
+        Reports: {
+            /**
+             * Reports
+             * @description The newest day first.
+             */
+            reports: components["schemas"]["KeptReport"][];
         };
         /**
          * RuleStatus
@@ -1393,6 +1680,30 @@ export interface components {
             complete: boolean;
         };
         /**
+         * Stretch
+         * @description A part of the period: connections that were opened, closed, lost (by the network), failed (handler raised).
+         *
+         *     The traces are of one that was lost, and of one that failed.
+         */
+        Stretch: {
+            /** Since */
+            since: number;
+            /** Until */
+            until: number;
+            /** Opened */
+            opened: number;
+            /** Closed */
+            closed: number;
+            /** Lost */
+            lost: number;
+            /** Failed */
+            failed: number;
+            /** Lost Trace */
+            lost_trace?: string | null;
+            /** Failed Trace */
+            failed_trace?: string | null;
+        };
+        /**
          * SystemMetrics
          * @description CPU and memory of the host (in the console: of the worst host), threads (in the console: summed).
          */
@@ -1445,7 +1756,7 @@ export interface components {
              * Status
              * @enum {string}
              */
-            status: "firing" | "resolved" | "test";
+            status: "firing" | "resolved" | "test" | "report";
             /** Key */
             key: string;
             /**
@@ -1514,6 +1825,20 @@ export interface components {
             input?: unknown;
             /** Context */
             ctx?: Record<string, never>;
+        };
+        /**
+         * Vanished
+         * @description Connections whose instance fell silent without a word of their end; `at`: its last report.
+         */
+        Vanished: {
+            /** Instance */
+            instance: string;
+            /** Service */
+            service: string;
+            /** At */
+            at: number;
+            /** Connections */
+            connections: number;
         };
     };
     responses: never;
@@ -2114,6 +2439,56 @@ export interface operations {
             };
         };
     };
+    get_exports_api_exports_get: {
+        parameters: {
+            query: {
+                since: number;
+                until: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportsAnswer"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_open_connections_api_connections_open_get: {
         parameters: {
             query: {
@@ -2184,6 +2559,59 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ConnectionSummary"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_connection_ledger_api_connections_ledger_get: {
+        parameters: {
+            query: {
+                since: number;
+                until: number;
+                /** @description Seconds of the stretches that are counted one by one. */
+                step: number;
+                top?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionLedger"];
                 };
             };
             /** @description Unprocessable Entity */
@@ -2603,6 +3031,98 @@ export interface operations {
                 };
             };
             /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_reports_reports_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reports"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_report_reports__day___form__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                day: string;
+                form: "html" | "json" | "md";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": unknown;
+                    "application/json": unknown;
+                    "text/markdown": unknown;
+                };
+            };
+            /** @description There is no report of that day. */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -52,9 +52,9 @@ class Board:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.alive = alive
+        self.wake = wake
         self._engine = engine
         self._state = state
-        self._wake = wake
         self._clock = clock
 
     async def active(self) -> list[Active]:
@@ -112,7 +112,7 @@ class Board:
         """Try to deliver one of them again; False where there is none."""
         found = await asyncio.to_thread(self._state.outbox.resend, letter, now=self._clock())
         if found:
-            self._wake()
+            self.wake()
         return found
 
 

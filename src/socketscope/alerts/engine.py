@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from socketscope.alerts import unreachable
+from socketscope.alerts import set_back, unreachable
 from socketscope.alerts.keeping import Outcome, keep_missed, let_go
 from socketscope.alerts.letters import NO_NUMBERS, Numbers
 from socketscope.alerts.news import news
@@ -96,6 +96,7 @@ class Engine:
     async def run(self) -> None:
         """Evaluate in time, for ever. What goes wrong is logged and told by `problem`; the loop goes on."""
         while True:
+            self._note_set_back(self._clock())
             missed = self._schedule.skip(self._clock())
             due = self._schedule.next()
             wait = due.moment - self._clock()
@@ -174,12 +175,22 @@ class Engine:
             _logger.warning("the backend can be asked again")
         self._is_down = down
 
+    def _note_set_back(self, now: float) -> None:
+        """Where the clock was set back, now or while no process ran, go on from `now`."""
+        ahead = self._schedule.ahead(now)
+        if ahead <= set_back.TOLERANCE:
+            return
+        _logger.warning("the clock was set back by %.0f s: evaluations go on from now", ahead)
+        self._schedule.forget_future(now)
+        self.states = {name: set_back.state_until(state, now) for name, state in self.states.items()}
+        self._notices = {name: set_back.notice_until(notice, now) for name, notice in self._notices.items()}
+
     async def _read_numbers(self) -> Numbers:
         try:
             async with asyncio.timeout(NUMBERS_TIMEOUT):
                 return await self._numbers()
-        except Exception as error:  # noqa: BLE001 - a notification without numbers is better than none
-            _logger.info("the fleet's numbers are not available: %s", error or type(error).__name__)
+        except Exception:  # a notification without numbers is better than none
+            _logger.info("the fleet's numbers are not available", exc_info=True)
             return NO_NUMBERS
 
     def _keep(self, outcome: Outcome) -> None:

@@ -33,8 +33,9 @@ class Group:
 
 
 def fired_at(alert: Alert) -> float:
-    """When an alert that fires began to."""
-    assert alert.fired_at is not None  # noqa: S101 - it fires
+    """When an alert that fires began to. Raises `ValueError` for one that does not."""
+    if alert.fired_at is None:
+        raise ValueError(f"the alert {alert.fingerprint} does not fire")
     return alert.fired_at
 
 

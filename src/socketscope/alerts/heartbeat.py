@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from socketscope.alerts.options import HeartbeatOptions
+from socketscope.notify.attempt import deliver
 from socketscope.notify.base import Notification, Notifier
 from socketscope.rules.state import fingerprint
 from socketscope.state.state import State
@@ -44,6 +45,8 @@ class Heartbeat:
         last = await asyncio.to_thread(self._state.beats.last, NAME) or 0.0
         while True:
             beat = math.floor(self._clock() / self._interval) * self._interval
+            if last > beat + self._interval:  # the clock was set back
+                last = beat - self._interval
             if beat > last and not (problem := self._alive()):
                 await asyncio.gather(*(self._tell(notifier, beat) for notifier in self._notifiers))
                 await asyncio.to_thread(self._state.beats.done, NAME, beat)
@@ -69,11 +72,6 @@ class Heartbeat:
             started_at=beat,
             at=beat,
         )
-        try:
-            async with asyncio.timeout(PATIENCE):
-                receipt = await notifier.send(notification)
-        except Exception as error:  # noqa: BLE001 - as in delivery: a notifier's mistake is its own
-            _logger.warning("the heartbeat did not reach %s: %s", notifier.name, type(error).__name__)
-            return
+        receipt = await deliver(notifier, notification, seconds=PATIENCE)
         if not receipt.delivered:
             _logger.warning("the heartbeat did not reach %s: %s", notifier.name, receipt.detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from socketscope.alerts import letters
 from socketscope.alerts.grouping import Group, grouped, identity
@@ -16,25 +17,44 @@ from socketscope.state.notices import Notice
 from socketscope.state.silences import Silence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """One notification, but for the fleet's numbers: of a `group` that fires, or of the `end` of what was told last."""
-
-    notice: Notice
-    told: Told
-    at: float
-    group: Group | None = None
-    before: Notification | None = None
-    end: End = "resolved"
-    value: float | None = None
+class Draft(Protocol):
+    """One notification, but for the fleet's numbers."""
 
     def write(self, *, numbers: letters.Numbers, link: str) -> tuple[Notification, Notice]:
         """Return the notification, and the notice as it is once that is on its way."""
-        if self.group is not None:
-            letter = letters.of_group(self.group, self.notice, self.told, at=self.at, numbers=numbers, link=link)
-            return letter, replace(self.notice, last=letter)
-        assert self.before is not None  # noqa: S101 - an end is told only where the beginning was
-        letter = letters.of_end(self.before, self.told, at=self.at, how=self.end, value=self.value, numbers=numbers)
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FiringDraft:
+    """That a group fires."""
+
+    group: Group
+    notice: Notice
+    told: Told
+    at: float
+
+    def write(self, *, numbers: letters.Numbers, link: str) -> tuple[Notification, Notice]:
+        """See `Draft`."""
+        letter = letters.of_group(self.group, self.notice, self.told, at=self.at, numbers=numbers, link=link)
+        return letter, replace(self.notice, last=letter)
+
+
+@dataclass(frozen=True, slots=True)
+class EndDraft:
+    """That what was told `before` is over, or what else became of it."""
+
+    before: Notification
+    notice: Notice
+    told: Told
+    at: float
+    how: End
+    value: float | None
+
+    def write(self, *, numbers: letters.Numbers, link: str) -> tuple[Notification, Notice]:
+        """See `Draft`; the link is that of the beginning."""
+        del link
+        letter = letters.of_end(self.before, self.told, at=self.at, how=self.how, value=self.value, numbers=numbers)
         return letter, self.notice
 
 
@@ -79,15 +99,15 @@ def news(
         before = notices.get(key)
         notice, told = while_firing(group, before, at=at, rhythm=rhythm)
         if told:
-            drafts.append(Draft(notice=notice, told=told, at=at, group=group))
+            drafts.append(FiringDraft(group, notice, told, at))
         elif notice != before:
             kept.append(notice)
     for key, before in notices.items():
         if before.firing and key not in groups:
             how, value = ends.get(key, ("regrouped" if before.rule in rules else "removed", None))
             notice, told = at_the_end(before, how)
-            if told:
-                drafts.append(Draft(notice=notice, told=told, at=at, before=before.last, end=how, value=value))
+            if told and before.last:
+                drafts.append(EndDraft(before.last, notice, told, at, how, value))
             else:
                 kept.append(notice)
         elif key not in groups and is_over(before, at=at, cooldown=rhythm.cooldown):

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
+from socketscope.commas import Names, split
 from socketscope.rules.model import Severity
 from socketscope.rules.quantities import seconds
 
-
-def _split(value: Any) -> Any:
-    if isinstance(value, str):
-        return tuple(name.strip() for name in value.split(",") if name.strip())
-    return value
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-"""Names, as a list or separated by commas."""
 Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=float | str)]
 """Seconds, or text as `5m`."""
 _CONFIG = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -57,7 +49,7 @@ class AlertOptions(BaseModel):
 
     pack: bool = True
     """Evaluate the rules that socketscope comes with."""
-    rules: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)] = ()
+    rules: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(split)] = ()
     """Files of further rules, separated by commas."""
     thresholds: Mapping[str, float | str] = Field(default_factory=dict)
     """Other thresholds for rules, by their names, as `{HighCPU: 90%}`."""

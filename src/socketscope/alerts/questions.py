@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
 
 from socketscope.backends.base import Metrics
-from socketscope.rules.model import Rule
+from socketscope.errors import BackendError, QueryError
+from socketscope.rules.model import Raw, Rule
 from socketscope.rules.observe import Observation, observe
+from socketscope.rules.observe_many import ManyMetrics, observe_many
 from socketscope.rules.state import RuleState
+
+_delay: Final = attrgetter("delay")
 
 
 class Questions:
     """Asks `backend`, at most `concurrency` questions at a time, each for at most `timeout` seconds.
+
+    One that takes many questions at once is asked so, and one by one only where that fails: then it is found out what
+    each rule is answered.
 
     A backend that leaves so many questions without an answer, and has given none, is not asked the rest: else a
     thousand rules would wait for hours for what is known by then.
@@ -31,6 +42,29 @@ class Questions:
         Of the alerts in `states` something has to be said even where nothing is counted any more.
         """
         rules = list(rules)
+        seen = await self._ask_together(rules, states, moment)
+        left = [rule for rule in rules if rule.name not in seen]
+        return seen | await self._ask_apart(left, states, moment)
+
+    async def _ask_together(
+        self, rules: Iterable[Rule], states: Mapping[str, RuleState], moment: float
+    ) -> dict[str, Observation]:
+        """Observe what can be asked at once; those rules are missing that could not."""
+        if not isinstance(self._backend, ManyMetrics):
+            return {}
+        known = {name: tuple(state.alerts) for name, state in states.items()}
+        seen: dict[str, Observation] = {}
+        for delay, alike in groupby(sorted(rules, key=_delay), key=_delay):
+            asked = [rule for rule in alike if not isinstance(rule.query, Raw)]
+            with contextlib.suppress(BackendError, QueryError, TimeoutError):
+                async with asyncio.timeout(self._timeout):
+                    found = await observe_many(asked, self._backend, at=moment - delay, known=known)
+                seen |= {rule.name: observation for rule, observation in zip(asked, found, strict=True)}
+        return seen
+
+    async def _ask_apart(
+        self, rules: Sequence[Rule], states: Mapping[str, RuleState], moment: float
+    ) -> dict[str, Observation]:
         places = asyncio.Semaphore(self._concurrency)
         silence = _Silence(self._concurrency)
 

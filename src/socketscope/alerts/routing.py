@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from socketscope.alerts.options import AlertOptions, Route
 from socketscope.errors import ConfigurationError
 from socketscope.rules.model import Severity
+from socketscope.state.matching import matches
 
 
 class Routing:
@@ -36,10 +36,9 @@ class Routing:
 
     def of(self, rule: str, severity: Severity, labels: Mapping[str, str]) -> tuple[str, ...]:
         """Return the names of those who are told, each once."""
-        known = {"rule": rule, **labels}
         for route in self._routes:
-            if route.severity in (None, severity) and all(
-                fnmatchcase(known.get(name, ""), value) for name, value in route.labels.items()
+            if route.severity in (None, severity) and matches(
+                route.labels, rule=rule, severity=severity, labels=labels
             ):
                 return tuple(dict.fromkeys(route.notify))
         return ()

@@ -76,7 +76,7 @@ async def alerting(
     def alive() -> str | None:
         if engine.problem:
             return f"Alerts are not evaluated: {engine.problem}"
-        behind = clock() - max(engine.evaluated_at or 0.0, started)
+        behind = clock() - (engine.evaluated_at or started)
         if rules and behind > max(LATE * engine.watch.interval, options.timeout + engine.watch.interval):
             return f"No alert was evaluated for {behind:.0f} s."
         return None

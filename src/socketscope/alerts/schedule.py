@@ -45,6 +45,15 @@ class Schedule:
             self._done[rule] = following - 1
         return missed
 
+    def ahead(self, now: float) -> float:
+        """Return the seconds by which the latest evaluation lies in the future; 0 if none does."""
+        ahead = [index * self._intervals[rule] - now for rule, index in self._done.items()]
+        return max([0.0, *ahead])
+
+    def forget_future(self, now: float) -> None:
+        """Let rules whose last evaluation lies in the future begin anew; `skip` comes next."""
+        self._done = {rule: index for rule, index in self._done.items() if index * self._intervals[rule] <= now}
+
     def next(self) -> Due:
         """Return what is due first, which may be in the past or in the future; `skip` comes before it."""
         moments = {rule: (self._done[rule] + 1) * interval for rule, interval in self._intervals.items()}

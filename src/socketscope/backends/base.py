@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from socketscope.backends.exports import Exports
+from socketscope.backends.ledger import ConnectionLedger
 from socketscope.query.model import Query, Ratio
 
 
@@ -165,6 +167,10 @@ class Metrics(Protocol):
         """
         ...
 
+    async def exports(self, *, since: float, until: float) -> Exports | None:
+        """Tell which exports of its instances in `(since, until]` came, and which did not; None: it can't tell."""
+        ...
+
 
 class Connections(Protocol):
     """Lists and distinct counts, from events. Raises `BackendError` when the backend can't be asked."""
@@ -177,6 +183,15 @@ class Connections(Protocol):
 
     async def summary(self, *, since: float, until: float) -> ConnectionSummary:
         """All connections with an event in `[since, until]`."""
+        ...
+
+    async def ledger(self, *, since: float, until: float, step: float, top: int) -> ConnectionLedger:
+        """Account for the connections of `[since, until)`.
+
+        In stretches of `step` seconds, the last one shorter where they don't divide it, and with the `top` channels
+        that most connections were in. Raises `QueryError` for an empty period, for more than `MOST_STRETCHES`, and
+        for no channels.
+        """
         ...
 
 

@@ -118,6 +118,10 @@ class DatadogMetrics:
         found = await self._stretches(Query(metric), since, until)
         return max((value for line in found.lines.values() for value in line.values()), default=None)
 
+    async def exports(self, *, since: float, until: float) -> None:  # noqa: ARG002 - the protocol's
+        """Tell nothing: Datadog keeps stretches, and not how many exports there were in one."""
+        return
+
     async def _newest(self, query: Query | Ratio, at: float) -> Sequence[Sample]:
         """Answer with the newest values in the window, and when they were measured."""
         if isinstance(query, Ratio):

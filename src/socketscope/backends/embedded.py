@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from socketscope.backends import embedded_sql
+from socketscope.backends import embedded_exports, embedded_ledger, embedded_sql, ledger
 from socketscope.backends.base import (
     Capabilities,
     ConnectionPage,
@@ -17,8 +17,11 @@ from socketscope.backends.base import (
     Sample,
     Series,
 )
+from socketscope.backends.exports import Exports, account
+from socketscope.backends.ledger import ConnectionLedger
 from socketscope.errors import BackendError, StoreError
 from socketscope.query.catalog import Catalog
+from socketscope.query.kept import HOURS, Kept
 from socketscope.query.model import Query, Ratio
 from socketscope.query.sql import Compiled, compile_instant, compile_range
 from socketscope.query.sql_many import Together, compile_together
@@ -129,6 +132,42 @@ class EmbeddedBackend:
         parameters = {**period, "at": period["until"], "live": self._live_ns}
         [row] = await self._select(embedded_sql.SUMMARY, parameters)
         return ConnectionSummary(*row)
+
+    async def exports(self, *, since: float, until: float) -> Exports:
+        """Tell which exports in `(since, until]` came, and which did not; see `Metrics.exports`."""
+        questions: list[embedded_exports.Question] = []
+        kept: list[Kept] = []
+
+        def statements(catalog: Catalog) -> list[tuple[str | None, Mapping[str, Any]]]:
+            since_ns, until_ns = nanoseconds(since, "since"), nanoseconds(until, "until")
+            questions.append(embedded_exports.exports_question(catalog, since_ns, until_ns))
+            kept.append(catalog.kept)
+            return [(questions[0].sql, questions[0].parameters)]
+
+        [rows] = await self._run(self._store.ask, statements)
+        found = embedded_exports.read(rows, questions[0].instances)
+        known_since = max(kept[0].created_ns, kept[0].after[HOURS]) / 1e9
+        return Exports(account(found, since=since, until=until), known_since)
+
+    async def ledger(self, *, since: float, until: float, step: float, top: int) -> ConnectionLedger:
+        """Account for the connections of `[since, until)`; see `Connections.ledger`."""
+        ledger.check(since, until, step, top)
+        exports = await self.exports(since=since - ledger.LOOKBACK, until=until)
+        asked = embedded_ledger.Asked(
+            since=nanoseconds(since, "since"),
+            until=nanoseconds(until, "until"),
+            step=nanoseconds(step, "step"),
+            top=top,
+            instances=exports.instances,
+        )
+        kept: list[Kept] = []
+
+        def statements(catalog: Catalog) -> Iterator[tuple[str, Mapping[str, Any]]]:
+            kept.append(catalog.kept)
+            yield from embedded_ledger.statements(asked)
+
+        answers = await self._run(self._store.ask, statements)
+        return embedded_ledger.read(asked, kept[0], answers)
 
     async def _ask(self, compile_it: Callable[[Catalog], Compiled]) -> tuple[Compiled, list[tuple[Any, ...]]]:
         compiled: list[Compiled] = []

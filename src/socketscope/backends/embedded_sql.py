@@ -4,8 +4,6 @@ Parameters: `$since`, `$until`, `$at`, `$live` in nanoseconds. Every statement t
 connections are told apart by their id.
 """
 
-# ruff: noqa: S608  # built from our own names; every value is a bound parameter
-
 from __future__ import annotations
 
 from typing import Final

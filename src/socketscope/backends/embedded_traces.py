@@ -25,7 +25,7 @@ SELECT trace_id, span_id, parent_span_id, name, kind, resources.service_name, st
     status_message, spans.attributes, links
 FROM spans SEMI JOIN traces USING (trace_id)
 JOIN resources ON resources.id = spans.resource_id
-"""  # noqa: S608 - built from our own names; every value is a bound parameter
+"""
 """All spans of the traces that have a span of the connection in `[$since, $until]`."""
 
 

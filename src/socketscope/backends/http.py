@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +14,15 @@ from typing import Any, Final, Self
 
 import httpx2
 
-from socketscope.access import is_loopback
+from socketscope.addresses import is_loopback
 from socketscope.errors import BackendError, BackendStatusError, ConfigurationError
 
 TIMEOUT: Final = 30.0
-"""Seconds for an answer."""
+"""Seconds for a whole answer."""
+MOST_BYTES: Final = 256 << 20
+"""Greatest answer that is read as JSON."""
 _SHOWN: Final = 300
+_USERINFO: Final = re.compile(r"(?<=://)[^/?#\s]*@")
 
 Parameters = Mapping[str, str | int | float | Sequence[str]]
 
@@ -39,6 +44,9 @@ class Access:
     def __post_init__(self) -> None:
         if self.bearer and self.basic:
             raise ConfigurationError("access", "bearer and basic", "one of them")
+        for name, value in self.to_headers().items():
+            if not (value.isascii() and value.isprintable()):
+                raise ConfigurationError(f"{name} header", "(hidden)", "visible ASCII characters alone")
 
     def to_headers(self) -> dict[str, str]:
         """Return the headers of every request."""
@@ -96,6 +104,7 @@ class JsonClient:
     ) -> None:
         parsed = parse(url)
         self.name = name
+        self._timeout = timeout
         self.url = str(parsed.copy_with(username=None, password=None)).rstrip("/")
         self._client = httpx2.AsyncClient(
             base_url=url.rstrip("/") + "/",
@@ -125,12 +134,13 @@ class JsonClient:
         shown = path if "://" in path else f"{self.url}/{path}"
         body = bytearray()
         try:
-            async with self._client.stream(method, path, **request) as answer:
+            # The client's own timeout is between two pieces of an answer.
+            async with asyncio.timeout(self._timeout), self._client.stream(method, path, **request) as answer:
                 async for part in answer.aiter_bytes():
                     body += part
                     if most is not None and len(body) >= most:
                         break
-        except httpx2.TimeoutException as error:
+        except (TimeoutError, httpx2.TimeoutException) as error:
             raise BackendError(f"{self.name} did not answer {shown} in time ({type(error).__name__})") from error
         except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
@@ -149,9 +159,13 @@ class JsonClient:
 
     async def _ask(self, method: str, path: str, **request: Any) -> Any:
         shown = f"{self.url}/{path.lstrip('/')}"
-        answer = await self.exchange(method, path, **request)
+        answer = await self.exchange(method, path, most=MOST_BYTES + 1, **request)
+        if len(answer.body) > MOST_BYTES:
+            raise BackendError(f"{self.name} answered {shown} with more than {MOST_BYTES >> 20} MiB: ask for less")
         if not answer.is_success:
-            raise BackendStatusError(self.name, shown, answer.status, answer.reason)
+            elsewhere = answer.headers.get("location", "").partition("?")[0]
+            reason = f"it redirects to {elsewhere}, which is not followed; give its address" if elsewhere else ""
+            raise BackendStatusError(self.name, shown, answer.status, reason or answer.reason)
         try:
             return answer.json()
         except ValueError as error:
@@ -159,15 +173,44 @@ class JsonClient:
             raise BackendError(f"{self.name} answered {shown} with {kind} where JSON is expected") from error
 
 
+class OverHttp:
+    """A backend that is asked through one client; close it with `aclose`, or enter it."""
+
+    def __init__(self, client: JsonClient) -> None:
+        self._client = client
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
 def parse(url: str) -> httpx2.URL:
     """Read an http:// or https:// address; raises `ConfigurationError` for anything else."""
     try:
         parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, TypeError) as error:
-        raise ConfigurationError("url", url, f"an http:// or https:// address ({error})") from error
+        raise ConfigurationError("url", presentable(url), f"an http:// or https:// address ({error})") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigurationError("url", url, "an http:// or https:// address")
+        raise ConfigurationError("url", presentable(url), "an http:// or https:// address")
     return parsed
+
+
+def presentable(value: Any) -> Any:
+    """Return `value`; where it is an address with a name and a password in it, without these."""
+    return _USERINFO.sub("(hidden)@", value) if isinstance(value, str) else value
+
+
+def without_password(url: str) -> str:
+    """Return `url`; raises `ValueError` where a name or a password is in it: addresses are shown and logged."""
+    if presentable(url) != url:
+        raise ValueError("an address without a name and a password, which have settings of their own")
+    return url
 
 
 def trusting(file: Path | None = None) -> ssl.SSLContext:

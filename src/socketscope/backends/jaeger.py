@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import Final
 
 from socketscope import semconv
 from socketscope.backends.base import Capabilities, Timeline, TraceSpan
-from socketscope.backends.http import Access, JsonClient
+from socketscope.backends.http import Access, JsonClient, OverHttp
 from socketscope.backends.jaeger_model import attributes_of, spans_of_traces
 from socketscope.backends.links import jaeger_trace
 from socketscope.backends.otlp_json import spans_of
@@ -24,7 +24,7 @@ _EARLIER: Final = 900.0
 _UNREADABLE: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
-class JaegerTraces:
+class JaegerTraces(OverHttp):
     """Implements `Traces` over the query API of the Jaeger at `url`; links lead to its page, or to `page_url`.
 
     Jaeger searches in one service: without one that is given all are asked in turn. Close it, or use it as an async
@@ -34,7 +34,7 @@ class JaegerTraces:
     capabilities = Capabilities(traces=True)
 
     def __init__(self, url: str, *, access: Access | None = None, page_url: str | None = None) -> None:
-        self._client = JsonClient(url, name="Jaeger", access=access)
+        super().__init__(JsonClient(url, name="Jaeger", access=access))
         self._page_url = page_url or self._client.url
         self._v3 = True
         """Whether API v3 searches by attributes, as far as is known: before Jaeger 2 it takes no notice of them."""
@@ -52,16 +52,6 @@ class JaegerTraces:
     def link(self, trace_id: str) -> str | None:
         """Give the address of a trace in Jaeger's page."""
         return jaeger_trace(self._page_url, trace_id)
-
-    async def aclose(self) -> None:
-        """Close its connections."""
-        await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
     async def _services(self) -> list[str]:
         answer = await self._client.get("api/services")

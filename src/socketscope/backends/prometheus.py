@@ -10,8 +10,10 @@ from typing import Final
 import httpx2
 
 from socketscope.backends.base import Capabilities, Instance, Sample, Series
+from socketscope.backends.exports import Exports
 from socketscope.backends.http import TIMEOUT, Access, JsonClient
 from socketscope.backends.prometheus_api import Line, PrometheusApi
+from socketscope.backends.prometheus_exports import read_exports
 from socketscope.backends.prometheus_fleet import read_instances, read_peak
 from socketscope.backends.prometheus_names import Names
 from socketscope.query import promql
@@ -110,6 +112,13 @@ class PrometheusMetrics:
         Sampled once an export interval; of a period longer than a month its last month.
         """
         return await read_peak(self._api, self._names, metric, since, until)
+
+    async def exports(self, *, since: float, until: float) -> Exports | None:
+        """Tell which exports in `(since, until]` came, and which did not; see `Metrics.exports`.
+
+        None where there are more than `MOST_SAMPLES` of them to look at.
+        """
+        return await read_exports(self._api, self._names, since, until)
 
     async def _check(self, query: Query | Ratio) -> None:
         """Raise `QueryError` for what can't be asked, before anything is."""

@@ -46,7 +46,7 @@ class PrometheusApi:
         names, labels = await asyncio.gather(
             self._client.get("api/v1/label/__name__/values", match), self._client.get("api/v1/labels", match)
         )
-        return self._data(names), self._data(labels)
+        return self._texts(names), self._texts(labels)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -64,6 +64,12 @@ class PrometheusApi:
             return [Line(entry["metric"], _points(entry)) for entry in data["result"]]
         except (KeyError, TypeError, ValueError) as error:
             raise BackendError(f"{self._client.url} gave an answer that can't be read ({error!r})") from error
+
+    def _texts(self, answer: Any) -> list[str]:
+        data = self._data(answer)
+        if not isinstance(data, list) or not all(isinstance(entry, str) for entry in data):
+            raise BackendError(f"{self._client.url} gave an answer that can't be read: a list of names is expected")
+        return data
 
     def _data(self, answer: Any) -> Any:
         if not isinstance(answer, dict) or answer.get("status") != "success" or "data" not in answer:

@@ -10,19 +10,13 @@ from typing import Final
 
 from socketscope import semconv
 from socketscope.backends.base import Instance
+from socketscope.backends.exports import LOOKBACK, SDK_INTERVAL, STANDS
 from socketscope.backends.prometheus_api import Line, PrometheusApi
 from socketscope.backends.prometheus_names import Names
 from socketscope.query.naming import INSTANCE_ID, SERVICE_NAME, quoted, quoted_label
 from socketscope.query.promql import duration
 
-LOOKBACK: Final = 300.0
-"""Seconds for which Prometheus lets a value stand."""
-STANDS: Final = 15.0
-"""Seconds for which a report of an instance stands at the least; three export intervals where that is longer."""
-SDK_INTERVAL: Final = 60.0
-"""The OpenTelemetry SDK's default export interval, assumed where none can be observed."""
-
-_REPORTS: Final = (semconv.OVERFLOW.name, semconv.ACTIVE_CONNECTIONS.name)
+REPORTS: Final = (semconv.OVERFLOW.name, semconv.ACTIVE_CONNECTIONS.name)
 """Every process with our instrumentation reports the first, from its first export on; the second stands in for it."""
 _MONTH: Final = 31 * 86_400.0
 _MOST_MOMENTS: Final = 100_000
@@ -33,8 +27,8 @@ async def read_instances(api: PrometheusApi, names: Names, since: float, until: 
 
     Their start is the first report that is seen in the period, to a thousandth of it.
     """
-    naming = await names.of(*_REPORTS)
-    found = next(filter(None, map(naming.metric, _REPORTS)), None)
+    naming = await names.of(*REPORTS)
+    found = next(filter(None, map(naming.metric, REPORTS)), None)
     window = min(until - since, _MONTH)
     if found is None or window < 0:
         return []

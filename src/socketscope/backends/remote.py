@@ -18,7 +18,9 @@ from socketscope.backends.base import (
     Series,
     Timeline,
 )
-from socketscope.backends.http import Access, JsonClient, Parameters
+from socketscope.backends.exports import Exports
+from socketscope.backends.http import Access, JsonClient, OverHttp, Parameters
+from socketscope.backends.ledger import ConnectionLedger
 from socketscope.backends.links import PLACEHOLDER
 from socketscope.backends.timeline import checked_id
 from socketscope.errors import BackendError, BackendStatusError, QueryError
@@ -32,20 +34,22 @@ _SAMPLES: Final = TypeAdapter(wire.Samples)
 _LINES: Final = TypeAdapter(wire.Lines)
 _INSTANCES: Final = TypeAdapter(wire.Instances)
 _PEAK: Final = TypeAdapter(wire.Peak)
+_EXPORTS: Final = TypeAdapter(wire.ExportsAnswer)
+_LEDGER: Final = TypeAdapter(ConnectionLedger)
 _PAGE: Final = TypeAdapter(ConnectionPage)
 _SUMMARY: Final = TypeAdapter(ConnectionSummary)
 _TIMELINE: Final = TypeAdapter(Timeline)
 
 
-class RemoteBackend:
+class RemoteBackend(OverHttp):
     """A console's backend, with what it is capable of. Made by `connect`; close it, or use it as an async context.
 
     Every question raises `BackendError` when the console can't be asked, and `QueryError` for what it refuses.
     """
 
     def __init__(self, client: JsonClient, about: wire.About) -> None:
+        super().__init__(client)
         self.capabilities: Capabilities = about.capabilities
-        self._client = client
         self._trace_link = about.trace_link
 
     @classmethod
@@ -77,6 +81,10 @@ class RemoteBackend:
         """Find the greatest sum of `metric` over all live instances in `[since, until]`; see `Metrics.peak`."""
         return (await self._get(_PEAK, "peak", {"metric": metric, "since": since, "until": until})).peak
 
+    async def exports(self, *, since: float, until: float) -> Exports | None:
+        """Tell which exports in `(since, until]` came, and which did not; see `Metrics.exports`."""
+        return (await self._get(_EXPORTS, "exports", {"since": since, "until": until})).exports
+
     async def open(self, *, at: float, limit: int, offset: int) -> ConnectionPage:
         """One page of the connections that are open at `at`."""
         return await self._get(_PAGE, "connections/open", {"at": at, "limit": limit, "offset": offset})
@@ -84,6 +92,12 @@ class RemoteBackend:
     async def summary(self, *, since: float, until: float) -> ConnectionSummary:
         """All connections with an event in `[since, until]`."""
         return await self._get(_SUMMARY, "connections/summary", {"since": since, "until": until})
+
+    async def ledger(self, *, since: float, until: float, step: float, top: int) -> ConnectionLedger:
+        """Account for the connections of `[since, until)`; see `Connections.ledger`."""
+        return await self._get(
+            _LEDGER, "connections/ledger", {"since": since, "until": until, "step": step, "top": top}
+        )
 
     async def timeline(
         self, connection_id: str, *, since: float, until: float, service: str | None = None
@@ -102,16 +116,6 @@ class RemoteBackend:
     def link(self, trace_id: str) -> str | None:
         """Give the address of a page that shows a trace, where the console knows one."""
         return self._trace_link.replace(PLACEHOLDER, trace_id) if self._trace_link else None
-
-    async def aclose(self) -> None:
-        """Close its connections."""
-        await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
     async def _get(self, shape: TypeAdapter[T], path: str, parameters: Parameters) -> T:
         return await _get(self._client, shape, path, parameters)
@@ -147,7 +151,9 @@ def _refusals() -> Iterator[None]:
         if error.status == 422:
             raise QueryError(error.detail) from error
         if error.status == 401:
-            raise BackendError(f"{error}. Give the console's token (its setting `console.token`)") from error
+            raise BackendError(
+                f"{str(error).rstrip('.')}. Give the console's token (its setting `console.token`)"
+            ) from error
         raise
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from socketscope.backends.base import Capabilities, Timeline, TraceSpan
-from socketscope.backends.http import Access, JsonClient
+from socketscope.backends.http import Access, JsonClient, OverHttp
 from socketscope.backends.links import LinkOptions, traceql
 from socketscope.backends.otlp_json import spans_of
 from socketscope.backends.timeline import checked_id, timeline_of
@@ -16,7 +16,7 @@ MOST_TRACES: Final = 20
 """Traces that are read for one connection: its own, and one for each message that was slow or failed."""
 
 
-class TempoTraces:
+class TempoTraces(OverHttp):
     """Implements `Traces` over the HTTP API of the Tempo at `url` (2.2 or newer, for TraceQL).
 
     Give a tenant and how to be let in as `access`. Links lead into the Grafana of `links`. Close it, or use it as an
@@ -26,7 +26,7 @@ class TempoTraces:
     capabilities = Capabilities(traces=True)
 
     def __init__(self, url: str, *, access: Access | None = None, links: LinkOptions | None = None) -> None:
-        self._client = JsonClient(url, name="Tempo", access=access)
+        super().__init__(JsonClient(url, name="Tempo", access=access))
         self._links = links or LinkOptions()
 
     async def timeline(
@@ -48,16 +48,6 @@ class TempoTraces:
     def link(self, trace_id: str) -> str | None:
         """Give the address of Grafana's page for a trace, where Grafana's is set."""
         return self._links.trace(trace_id)
-
-    async def aclose(self) -> None:
-        """Close its connections."""
-        await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
     async def _trace(self, trace_id: str, period: dict[str, int]) -> list[TraceSpan]:
         """Read a trace; one that is there no more is empty. The first API (before Tempo 2.7) is asked where it must."""

@@ -12,12 +12,15 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, FiniteFloat, Tag
 
 from socketscope.backends.base import Capabilities, Instance, Sample, Series
+from socketscope.backends.exports import Exports
 from socketscope.backends.links import PLACEHOLDER
 from socketscope.query.model import Query, Ratio
 
 PREFIX: Final = "/api"
 MOST_CONNECTIONS: Final = 10_000
 """Open connections in one answer."""
+MOST_CHANNELS: Final = 1000
+"""Channels in one account of connections."""
 
 
 def _which(value: Any) -> str:
@@ -78,6 +81,12 @@ class Peak(BaseModel):
     """`GET /api/peak`; null where there are no points."""
 
     peak: float | None
+
+
+class ExportsAnswer(BaseModel):
+    """`GET /api/exports`; null where the backend can't tell."""
+
+    exports: Exports | None
 
 
 class About(BaseModel):

@@ -18,13 +18,13 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "typer":
             raise
-        print("The command `socketscope` needs the extra 'otlp': pip install 'socketscope[otlp]'.", file=sys.stderr)  # noqa: T201 - there is nothing else to say it with
+        sys.stderr.write("The command `socketscope` needs the extra 'otlp': pip install 'socketscope[otlp]'.\n")
         sys.exit(MISUSE)
     try:
         app()
     except* SocketscopeError as mistakes:
         for mistake in _each(mistakes):
-            print(mistake, file=sys.stderr)  # noqa: T201 - as above
+            sys.stderr.write(f"{mistake}\n")
         sys.exit(MISUSE)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typing_extensions import override
 
 from socketscope import __version__
 from socketscope.errors import MissingExtraError
@@ -20,10 +21,14 @@ EXTRAS: Final = {
         "aiosmtpd",
         "aiosmtplib",
         "apprise",
+        "babel",
+        "cronsim",
         "duckdb",
         "fastapi",
         "grpc",
         "httpx2",
+        "jinja2",
+        "matplotlib",
         "opentelemetry.proto",
         "pydantic_settings",
         "rich",
@@ -49,6 +54,7 @@ COMMANDS: Final = {
     "serve": Entry("server"),
     "demo": Entry("server"),
     "trace": Entry("server"),
+    "report": Entry("server"),
     "rules": Entry("server"),
     "notify": Entry("server"),
 }
@@ -58,11 +64,13 @@ COMMANDS: Final = {
 class Commands(TyperGroup):
     """Imports a command when it is asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands, whether or not their extra is installed."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above
+    @override
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return the command, or one that says which extra is missing; None for an unknown name."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:

@@ -16,8 +16,10 @@ from rich.console import Console as Terminal
 from socketscope.demo.stack import collector, destinations
 from socketscope.demo.stack.display import Display
 from socketscope.demo.stack.options import Options
-from socketscope.demo.stack.run import Demo, Interrupted
-from socketscope.errors import ConfigurationError, PortInUseError, SocketscopeError
+from socketscope.demo.stack.replicas import Broker, find_redis
+from socketscope.demo.stack.report import Files
+from socketscope.demo.stack.run import Demo, StoppedEarlyError
+from socketscope.errors import ConfigurationError, MissingExtraError, PortInUseError, SocketscopeError
 
 FAILED = 1
 WRONG_OPTION = 2
@@ -32,7 +34,9 @@ def demo(
         typer.Option(help="Seconds for which the users talk.", show_default="until Ctrl-C"),
     ] = None,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the console in a browser.")] = True,
-    summary: Annotated[Path | None, typer.Option(help="Write the comparison to this file, as JSON.")] = None,
+    summary: Annotated[
+        Path | None, typer.Option(help="Write the comparison to this file, as JSON, and the report beside it.")
+    ] = None,
     port: Annotated[int, typer.Option(help="The console's port.")] = 8300,
     otlp_grpc_port: Annotated[int, typer.Option(help="The Collector's port for OTLP over gRPC.")] = 4317,
     otlp_http_port: Annotated[int, typer.Option(help="The Collector's port for OTLP over HTTP.")] = 4318,
@@ -43,6 +47,11 @@ def demo(
     prometheus_port: Annotated[int, typer.Option(help="Prometheus' port.")] = 9090,
     jaeger: Annotated[bool, typer.Option("--jaeger", help="Send to a Jaeger too.")] = False,
     jaeger_port: Annotated[int, typer.Option(help="The port of Jaeger's page.")] = 16686,
+    hub: Annotated[bool, typer.Option("--hub", help="Run the chat that is built on the hub.")] = False,
+    replicas: Annotated[int, typer.Option(help="Processes of the chat; more than one need a broker.")] = 1,
+    broker: Annotated[
+        Broker, typer.Option(help="What joins the processes; `redis` is started for it, if it is installed.")
+    ] = "memory",
     users: Annotated[int, typer.Option(help="Users connected at the same time.")] = 100,
     messages: Annotated[int, typer.Option(help="Messages that they say (each goes to a whole room).")] = 2500,
     seed: Annotated[int, typer.Option(help="The same seed gives the same users and messages.")] = 1,
@@ -57,7 +66,7 @@ def demo(
     ] = True,
     chat_python: Annotated[
         Path | None,
-        typer.Option(help="Run the chat with the Python of another environment.", show_default="this one", exists=True),
+        typer.Option(help="Run the chat with the Python of another environment.", show_default="this one"),
     ] = None,
     metrics_exporter: Annotated[
         str, typer.Option(help="The chat's OTEL_METRICS_EXPORTER; with `otlp` it sends no histograms of ours.")
@@ -65,8 +74,11 @@ def demo(
 ) -> None:
     """Run a chat with simulated users, watch it in the console, and compare what came back with what they did.
 
-    Exit codes: 0 all numbers are equal, 1 a program failed, 2 a wrong option or a port in use, 3 a number differs or
-    the alert did not fire, resolve or arrive by mail, 130 stopped before the users had begun.
+    It ends with a report of the run.
+
+    Exit codes: 0 all numbers are equal, 1 a program failed, 2 a wrong option or a port in use, 3 a number differs, the
+    alert did not fire or resolve, or a mail of it or with the report did not arrive, 130 stopped before the users had
+    begun.
     """
     terminal = Terminal()
     stop = Event()
@@ -90,6 +102,9 @@ def demo(
             collector=collector.find(os.environ),
             prometheus=destinations.find("prometheus", os.environ) if prometheus else None,
             jaeger=destinations.find("jaeger", os.environ) if jaeger else None,
+            hub=hub,
+            replicas=replicas,
+            redis=find_redis(os.environ) if broker == "redis" else None,
             otlp_endpoint=otlp_endpoint,
             fastapi_telemetry=fastapi_telemetry,
             chat_python=chat_python,
@@ -108,18 +123,19 @@ def demo(
                 environment=os.environ,
                 display=display,
                 stop=stop,
+                report=Files.beside(summary or Path(tempfile.mkdtemp(prefix="socketscope-report-"), "demo")),
                 on_ready=ready,
             ).run()
         found.show(terminal)
         if summary:
             found.write(summary)
-    except Interrupted:
+    except StoppedEarlyError:
         raise typer.Exit(INTERRUPTED) from None
     except SocketscopeError as error:
         typer.echo(f"socketscope demo: {error}", err=True)
-        wrong = isinstance(error, ConfigurationError | PortInUseError)
+        wrong = isinstance(error, ConfigurationError | MissingExtraError | PortInUseError)
         raise typer.Exit(WRONG_OPTION if wrong else FAILED) from None
-    if not found.equal or found.missing_alerts:
+    if not found.equal or found.missing:
         raise typer.Exit(DIFFERENT)
 
 

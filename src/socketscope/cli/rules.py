@@ -164,6 +164,7 @@ def export(
     without: _Disabled = None,
 ) -> None:
     """Write rules as alerting of Prometheus, Grafana or Datadog; what these do differently stands in the file."""
+    from socketscope.errors import ConfigurationError
     from socketscope.query.naming import Naming
     from socketscope.rules.export import datadog, grafana, prometheus
 
@@ -176,7 +177,12 @@ def export(
     else:
         text = datadog.export(loaded)
     if output:
-        output.write_text(text, encoding="utf-8")
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(
+                "--output", str(output), f"a file that can be written ({error.strerror})"
+            ) from None
     else:
         typer.echo(text, nl=False)
 

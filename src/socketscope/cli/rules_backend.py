@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
@@ -14,6 +13,8 @@ from pydantic import ValidationError
 
 from socketscope.backends.base import Metrics
 from socketscope.backends.choose import BackendOptions, Kind, chosen
+from socketscope.backends.http import presentable
+from socketscope.cli.stored import opened_store
 from socketscope.config import Settings, load
 from socketscope.errors import ConfigurationError
 
@@ -39,8 +40,10 @@ async def opened(asked: Asked) -> AsyncIterator[Metrics]:
     configured: Kind = "remote" if settings.backend.kind == "embedded" else settings.backend.kind
     kind = asked.kind or configured
     if kind == "embedded":
-        async with _embedded(settings) as metrics:
-            yield metrics
+        from socketscope.backends.embedded import EmbeddedBackend
+
+        async with opened_store(settings) as store:
+            yield EmbeddedBackend(store)
         return
     if kind == settings.backend.kind and asked.url is None:
         options = settings.backend
@@ -48,21 +51,6 @@ async def opened(asked: Asked) -> AsyncIterator[Metrics]:
         options = _options(asked, kind, settings)
     async with chosen(options) as metrics:
         yield metrics
-
-
-@contextlib.asynccontextmanager
-async def _embedded(settings: Settings) -> AsyncIterator[Metrics]:
-    from socketscope.backends.embedded import EmbeddedBackend
-    from socketscope.store.store import Store
-
-    file = settings.store.file
-    if file is None or not await asyncio.to_thread(file.is_file):
-        raise ConfigurationError("--data", str(file and file.parent), "the directory of a store that `serve` has made")
-    store = await asyncio.to_thread(Store.open, file)
-    try:
-        yield EmbeddedBackend(store)
-    finally:
-        await asyncio.to_thread(store.close)
 
 
 def _options(asked: Asked, kind: Kind, settings: Settings) -> BackendOptions:
@@ -89,5 +77,5 @@ def _options(asked: Asked, kind: Kind, settings: Settings) -> BackendOptions:
     except ValidationError as error:
         detail = error.errors()[0]
         option = f"--{detail['loc'][0]}" if detail["loc"] else "--backend"
-        shown = asked.url if option == "--url" else kind
+        shown = presentable(asked.url) if option == "--url" else kind
         raise ConfigurationError(option, shown, detail["msg"].removeprefix("Value error, ")) from None

@@ -41,10 +41,12 @@ def serve(
     ] = None,
     only: Annotated[
         Only | None,
-        typer.Option(help="Run the alerts alone, over the backend of the configuration.", show_default="everything"),
+        typer.Option(
+            help="Run alerts and reports alone, over the backend of the configuration.", show_default="everything"
+        ),
     ] = None,
 ) -> None:
-    """Receive OTLP, keep it, show it, and tell of what is wrong: the embedded backend, the console and the alerts."""
+    """Receive OTLP, keep it, show it, tell of what is wrong, and report on each day."""
     from socketscope.config import load
     from socketscope.errors import ConfigurationError
 
@@ -94,6 +96,7 @@ def announce(service: Service) -> None:
         ("OTLP HTTP", service.otlp_http),
         ("store", str(service.store_file or "in memory")),
         ("alerts", service.alerting),
+        ("reports", service.reporting),
     )
 
 
@@ -105,6 +108,7 @@ def announce_alerts(service: AlertsService) -> None:
         ("routes", f"{service.url}/alerts"),
         ("backend", f"{backend.kind} {backend.url or ''}".rstrip()),
         ("alerts", service.alerting),
+        ("reports", service.reporting),
     )
 
 

@@ -70,7 +70,7 @@ def trace(
     ] = None,
 ) -> None:
     """Show what happened on a connection: handshake, segments, the handler's own spans, close."""
-    from socketscope.backends.http import Access
+    from socketscope.backends.http import Access, presentable
     from socketscope.cli.trace_view import as_text, print_timeline
     from socketscope.config import load
     from socketscope.errors import ConfigurationError
@@ -87,7 +87,7 @@ def trace(
         async with _open(backend, url, access, settings) as place:
             timeline = await place.traces.timeline(connection_id, since=start, until=until, service=service)
             if timeline is None:
-                where = f"{place.name}{f', service {service}' if service else ''}"
+                where = f"{presentable(place.name)}{f', service {service}' if service else ''}"
                 typer.echo(
                     f"No span of a connection {connection_id} was found in {where}, in the {since} until now. "
                     "Is the id whole, was the connection sampled, and is it longer ago (--since)?",
@@ -106,8 +106,11 @@ def trace(
 @contextlib.asynccontextmanager
 async def _open(backend: Backend, url: str | None, access: Access, settings: Settings) -> AsyncIterator[Place]:
     if backend is Backend.EMBEDDED:
-        async with _embedded(settings) as place:
-            yield place
+        from socketscope.backends.embedded_traces import EmbeddedTraces
+        from socketscope.cli.stored import opened_store
+
+        async with opened_store(settings) as store:
+            yield Place(EmbeddedTraces(store, links=settings.links), str(settings.store.file))
     elif backend is Backend.REMOTE:
         async with _remote(url, access, settings) as place:
             yield place
@@ -126,31 +129,11 @@ async def _open(backend: Backend, url: str | None, access: Access, settings: Set
 @contextlib.asynccontextmanager
 async def _remote(url: str | None, access: Access, settings: Settings) -> AsyncIterator[Place]:
     from socketscope.backends.remote import RemoteBackend
+    from socketscope.cli.asked import console
 
-    console = settings.console
-    token = access.bearer
-    if url is None:
-        url = f"http://{f'[{console.host}]' if ':' in console.host else console.host}:{console.port}"
-        # The configuration's token is for the configuration's console, and for no other address.
-        token = token or (console.token.get_secret_value() if console.token else None)
+    url, token = console(settings, url, access.bearer)
     async with await RemoteBackend.connect(url, token=token) as remote:
         yield Place(remote, f"the console at {url}")
-
-
-@contextlib.asynccontextmanager
-async def _embedded(settings: Settings) -> AsyncIterator[Place]:
-    from socketscope.backends.embedded_traces import EmbeddedTraces
-    from socketscope.errors import ConfigurationError
-    from socketscope.store.store import Store
-
-    file = settings.store.file
-    if file is None or not await asyncio.to_thread(file.is_file):
-        raise ConfigurationError("--data", str(file and file.parent), "the directory of a store that `serve` has made")
-    store = await asyncio.to_thread(Store.open, file)
-    try:
-        yield Place(EmbeddedTraces(store, links=settings.links), str(file))
-    finally:
-        await asyncio.to_thread(store.close)
 
 
 def _needed(url: str | None, backend: Backend) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from socketscope.notify.base import Status
 from socketscope.rules.model import Severity
 from socketscope.rules.state import Active, Health
 from socketscope.state.history import Change
@@ -36,7 +36,7 @@ class Told(BaseModel):
     """A notification of an alert to one receiver."""
 
     notifier: str
-    status: Literal["firing", "resolved", "test"]
+    status: Status
     key: str
     fate: Fate
     attempts: int
@@ -126,7 +126,7 @@ class DeadLetter(BaseModel):
     id: int
     notifier: str
     rule: str
-    status: Literal["firing", "resolved", "test"]
+    status: Status
     summary: str
     key: str
     attempts: int

@@ -6,7 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Path, Query
 from starlette.requests import HTTPConnection
 
 from socketscope.alerts.board import Active, Board, RuleHealth
@@ -31,10 +31,9 @@ router = APIRouter(
 
 
 def _board(connection: HTTPConnection) -> Board:
-    board = connection.app.state.board
+    board: Board | None = connection.app.state.board
     if board is None:
         raise HTTPException(503, "Alerts are not evaluated by this console.")
-    assert isinstance(board, Board)  # noqa: S101 - create_app sets it
     return board
 
 
@@ -97,7 +96,7 @@ async def get_dead_letters(board: Given) -> schemas.DeadLetters:
 @router.post(
     "/notifications/dead/{letter}", status_code=204, dependencies=[FromHere], responses={404: {"model": Problem}}
 )
-async def post_dead_letter(board: Given, letter: int) -> None:
+async def post_dead_letter(board: Given, letter: Annotated[int, Path(ge=0, lt=1 << 53)]) -> None:
     """Try to deliver a notification again that was given up."""
     if not await board.resend(letter):
         raise HTTPException(404, f"There is no notification {letter} that was given up.")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, FiniteFloat
 
 from socketscope.backends import wire
 from socketscope.backends.base import Capabilities, ConnectionPage, ConnectionSummary, Timeline
+from socketscope.backends.ledger import ConnectionLedger
 from socketscope.backends.links import PLACEHOLDER
 from socketscope.console.problems import Problem
 from socketscope.console.routes import Given
@@ -65,12 +66,18 @@ async def get_peak(sources: Given, metric: str, since: Since, until: Until) -> w
     return wire.Peak(peak=await sources.metrics.peak(metric, since, until))
 
 
+@router.get("/exports")
+async def get_exports(sources: Given, since: Since, until: Until) -> wire.ExportsAnswer:
+    """Tell which exports of the instances came in a period, and which did not."""
+    return wire.ExportsAnswer(exports=await sources.metrics.exports(since=since, until=until))
+
+
 @router.get("/connections/open")
 async def get_open_connections(
     sources: Given,
     at: Annotated[FiniteFloat, Query()],
     limit: Annotated[int, Query(ge=1, le=wire.MOST_CONNECTIONS)],
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> ConnectionPage:
     """Return a page of the connections that are open at one moment, newest first."""
     if not sources.connections.capabilities.connections:
@@ -84,6 +91,20 @@ async def get_connection_summary(sources: Given, since: Since, until: Until) -> 
     if not sources.connections.capabilities.connections:
         raise HTTPException(501, "This console's backend keeps no events of connections, so it can't sum them up.")
     return await sources.connections.summary(since=since, until=until)
+
+
+@router.get("/connections/ledger")
+async def get_connection_ledger(
+    sources: Given,
+    since: Since,
+    until: Until,
+    step: Annotated[FiniteFloat, Query(gt=0, description="Seconds of the stretches that are counted one by one.")],
+    top: Annotated[int, Query(ge=1, le=wire.MOST_CHANNELS)] = 10,
+) -> ConnectionLedger:
+    """Account for the connections of a period."""
+    if not sources.connections.capabilities.connections:
+        raise HTTPException(501, "This console's backend keeps no events of connections, so it has no account of them.")
+    return await sources.connections.ledger(since=since, until=until, step=step, top=top)
 
 
 @router.get("/traces/{connection_id}", responses={404: {"model": Problem, "description": "No span of it is known."}})

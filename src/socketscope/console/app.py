@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from socketscope.console import alerts, api
+from socketscope.console import alerts, api, reports
 from socketscope.console.base import application
 from socketscope.console.fleet import Fleet
 from socketscope.console.health import Check
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from socketscope.alerts.board import Board
     from socketscope.backends.base import Connections, Metrics, Traces
     from socketscope.console.options import ConsoleOptions
+    from socketscope.reports.archive import Archive
 
 
 def create_app(
@@ -34,6 +35,7 @@ def create_app(
     health_checks: Sequence[Check] = (),
     ready_checks: Sequence[Check] = (),
     board: Board | None = None,
+    archive: Archive | None = None,
     page: Path = PAGE,
     clock: Callable[[], float] = time.time,
     period: float = 1.0,
@@ -41,8 +43,8 @@ def create_app(
     """Return the console: the REST routes, the live socket that pushes once in `period` seconds, and the page.
 
     `health_checks` speak in `/monitoring/websocket/health`, `ready_checks` in `/readyz`; each returns a reason or
-    None and must not block. `board` is that of the alerting, where it runs in this process. The lifespan has to run:
-    it drives the live socket.
+    None and must not block. `board` is that of the alerting and `archive` that of the reports, where these run in this
+    process. The lifespan has to run: it drives the live socket.
     """
     fleet = Fleet(metrics, connections, options)
     recent = Recent(fleet, clock=clock)
@@ -65,9 +67,11 @@ def create_app(
         traces=traces,
     )
     app.state.board = board
+    app.state.archive = archive
     app.include_router(router)
     app.include_router(api.router)
     app.include_router(alerts.router)
+    app.include_router(reports.router)
     app.add_route("/{path:path}", page_endpoint(page), include_in_schema=False)
     return app
 
@@ -76,11 +80,14 @@ def create_alerts_app(
     board: Board,
     options: ConsoleOptions,
     *,
+    archive: Archive | None = None,
     ready_checks: Sequence[Check] = (),
     clock: Callable[[], float] = time.time,
 ) -> FastAPI:
-    """Return the routes about alerts alone, for a service that does nothing else."""
+    """Return the routes about alerts and reports alone, for a service that does nothing else."""
     app = application(options, title="socketscope alerts", ready_checks=ready_checks, clock=clock)
     app.state.board = board
+    app.state.archive = archive
     app.include_router(alerts.router)
+    app.include_router(reports.router)
     return app

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from socketscope import semconv
+from socketscope.backends.hosts import Reading, cpu_percent, cpu_query, memory_percent, memory_query
 from socketscope.console.fleet import RATE_WINDOW
 from socketscope.console.moments import to_datetime
-from socketscope.console.system import Reading, cpu_percent, cpu_query, memory_percent, memory_query
 from socketscope.monitoring.schemas import History, HistoryPoint
 from socketscope.query.model import Query
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 SECRETS = frozenset({"token"})
 """Fields of requests whose values no answer repeats."""
@@ -55,37 +55,34 @@ def explain(error: BackendError | StoreError) -> str:
 
 def install(app: FastAPI) -> None:
     """Turn the errors of `app` into problem documents."""
-    app.add_exception_handler(BackendError, _unavailable)
-    app.add_exception_handler(StoreError, _unavailable)
-    app.add_exception_handler(StateError, _unkept)
-    app.add_exception_handler(QueryError, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    app.exception_handler(BackendError)(_unavailable)
+    app.exception_handler(StoreError)(_unavailable)
+    app.exception_handler(StateError)(_unkept)
+    app.exception_handler(QueryError)(_refused)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(Exception)(_unexpected)
 
 
-async def _unavailable(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, BackendError | StoreError)  # noqa: S101 - it is registered for these
-    _log.warning("%s", error)
+async def _unavailable(_request: Request, error: BackendError | StoreError) -> Response:
+    _logger.warning("%s", error)
     return problem(503, explain(error))
 
 
-async def _unkept(_request: Request, error: Exception) -> Response:
-    _log.warning("%s", error)
+async def _unkept(_request: Request, error: StateError) -> Response:
+    _logger.warning("%s", error)
     return problem(503, str(error))
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(_request: Request, error: QueryError) -> Response:
     return problem(422, str(error))
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this
+async def _invalid(_request: Request, error: RequestValidationError) -> Response:
     return problem(422, "; ".join(_mistake(mistake) for mistake in error.errors()))
 
 
-async def _http(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for this
+async def _http(_request: Request, error: HTTPException) -> Response:
     answer = problem(error.status_code, error.detail)
     answer.headers.update(error.headers or {})
     return answer

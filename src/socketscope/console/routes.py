@@ -51,8 +51,7 @@ class Sources:
 
 
 def _sources(connection: HTTPConnection) -> Sources:
-    sources = connection.app.state.sources
-    assert isinstance(sources, Sources)  # noqa: S101 - create_app sets it
+    sources: Sources = connection.app.state.sources
     return sources
 
 

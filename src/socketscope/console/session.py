@@ -26,8 +26,7 @@ class Session(BaseModel):
 
 
 def _gate(request: Request) -> Gate | None:
-    gate = request.app.state.gate
-    assert gate is None or isinstance(gate, Gate)  # noqa: S101 - create_app sets it
+    gate: Gate | None = request.app.state.gate
     return gate
 
 

@@ -3,6 +3,7 @@
 The chat itself has no line about telemetry, so the default is changed before it is loaded.
 """
 
+from importlib import import_module
 from typing import Any
 
 import fastapi
@@ -15,6 +16,6 @@ class _Untraced(fastapi.FastAPI):
 
 vars(fastapi)["FastAPI"] = _Untraced
 
-from socketscope.demo.chat import app  # noqa: E402 - after the change above
+app = import_module("socketscope.demo.chat").app
 
 __all__ = ["app"]

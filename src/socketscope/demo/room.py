@@ -6,6 +6,8 @@ import asyncio
 import json
 import socket
 import struct
+from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -106,12 +108,15 @@ class Member:
 
 
 class Room:
-    """The members of one room. After `join`, `barrier` and `depart` nothing is in flight in either direction."""
+    """The members of one room, each at the next of the chat's processes.
 
-    def __init__(self, name: str, url: str, ledger: Ledger) -> None:
+    After `join`, `barrier` and `depart` nothing is in flight in either direction.
+    """
+
+    def __init__(self, name: str, urls: Sequence[str], ledger: Ledger) -> None:
         self.name = name
         self.members: dict[str, Member] = {}
-        self._url = f"{url.rstrip('/')}/ws/{quote(name)}"
+        self._urls = cycle(f"{url.rstrip('/')}/ws/{quote(name)}" for url in urls)
         self._ledger = ledger
 
     async def join(self, user: str) -> None:
@@ -188,7 +193,7 @@ class Room:
     async def _connect(self, user: str | None) -> ClientConnection:
         query = "" if user is None else "?" + urlencode({"user": user})
         # No proxy, compression or pings of our own: what is sent is what the chat's messages are.
-        return await connect(self._url + query, proxy=None, compression=None, ping_interval=None)
+        return await connect(next(self._urls) + query, proxy=None, compression=None, ping_interval=None)
 
 
 def _spoken(text: str) -> str:

@@ -2,6 +2,7 @@
 
     python users.py --url ws://127.0.0.1:8000 --seed 7 --users 100 --messages 2500 --duration 20 --ledger ledger.json
 
+`--url` may be given several times, for a chat of several processes: the members of a room are spread over them.
 With a duration the plan is done once, at a pace that fills it. Without one the users go on until SIGINT or SIGTERM,
 then leave. Exit code 0: the ledger is written; 1: something happened that it can't account for; 2: a wrong option.
 """
@@ -13,6 +14,7 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -55,13 +57,13 @@ class Pace:
 class Crowd:
     """Everybody, in all rooms."""
 
-    def __init__(self, plan: Plan, url: str, ledger: Ledger, pace: Pace, *, rounds: int | None) -> None:
+    def __init__(self, plan: Plan, urls: Sequence[str], ledger: Ledger, pace: Pace, *, rounds: int | None) -> None:
         self.plan = plan
         self.ledger = ledger
         self.pace = pace
         self.rounds = rounds
         self.stopping = asyncio.Event()
-        self._rooms = {room.name: Room(room.name, url, ledger) for room in plan.rooms}
+        self._rooms = {room.name: Room(room.name, urls, ledger) for room in plan.rooms}
         self._missing = len(plan.rooms)
         self._all_here = asyncio.Event()
         self._started = 0.0
@@ -137,24 +139,24 @@ async def report(crowd: Crowd) -> None:
     """Print the ledger so far, one line of JSON a second."""
     while True:
         now = crowd.ledger.as_dict() | {"open_connections": crowd.ledger.open_connections}
-        print(json.dumps(now), flush=True)  # noqa: T201 - this is the program's output
+        sys.stdout.write(f"{json.dumps(now)}\n")
+        sys.stdout.flush()
         await asyncio.sleep(1)
 
 
 async def simulate(
-    url: str,
-    *,
+    *urls: str,
     plan: Plan,
     duration: float | None = None,
     hold: float = HOLD,
     progress: bool = False,
 ) -> Ledger:
-    """Run `plan` against the chat at `url` (`ws://host:port`) and return what happened.
+    """Run `plan` against the chat at `urls` (`ws://host:port`), one for each process, and return what happened.
 
     Raises an `ExceptionGroup` when something can't be accounted for.
     """
     ledger = Ledger()
-    crowd = Crowd(plan, url, ledger, Pace(duration, hold=hold), rounds=None if duration is None else ROUNDS)
+    crowd = Crowd(plan, urls, ledger, Pace(duration, hold=hold), rounds=None if duration is None else ROUNDS)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, crowd.stop)
@@ -172,7 +174,7 @@ async def simulate(
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; the exit code."""
     parser = argparse.ArgumentParser(prog="users.py", description="Simulated users of the chat.")
-    parser.add_argument("--url", required=True, help="where the chat is: ws://host:port")
+    parser.add_argument("--url", required=True, action="append", help="where the chat is: ws://host:port")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same plan")
     parser.add_argument("--users", type=int, default=100, help="users connected at the same time")
     parser.add_argument("--messages", type=int, default=2500, help="messages that they say in all")
@@ -187,12 +189,12 @@ def main(arguments: list[str] | None = None) -> int:
         plan = make_plan(seed=options.seed, users=options.users, messages=options.messages)
     except ValueError as wrong:
         parser.error(str(wrong))
-    run = simulate(options.url, plan=plan, duration=options.duration, hold=options.hold, progress=options.progress)
+    run = simulate(*options.url, plan=plan, duration=options.duration, hold=options.hold, progress=options.progress)
     try:
         ledger = asyncio.run(run)
     except ExceptionGroup as failures:
         for failure in failures.exceptions:
-            print(f"users: {failure!r}", file=sys.stderr)  # noqa: T201 - this is the program's output
+            sys.stderr.write(f"users: {failure!r}\n")
         return 1
     ledger.write(options.ledger)
     return 0

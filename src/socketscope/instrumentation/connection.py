@@ -6,6 +6,7 @@ they are counted in `meter.py`.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -48,7 +49,7 @@ class Connection(ConnectionRecord):
     messages, legal or not, nothing is raised and every end is told once.
     """
 
-    __slots__ = ("_gone", "_raised_in", "ended_at", "outcome", "state")
+    __slots__ = ("_cancels_itself", "_gone", "_raised_in", "ended_at", "outcome", "state")
 
     def __init__(self, connection_id: str, started_at: int, started_wall: int) -> None:
         super().__init__(connection_id, started_at, started_wall)
@@ -56,6 +57,7 @@ class Connection(ConnectionRecord):
         self.outcome = ""
         self.ended_at = 0
         self._gone: BaseException | None = None
+        self._cancels_itself = False
         self._raised_in: tuple[BaseException, str] | None = None
 
     def received(self, message: Mapping[str, Any], now: int) -> Transition | None:
@@ -75,6 +77,10 @@ class Connection(ConnectionRecord):
             return self._refused("denied", self.status or 403, now)
         return None
 
+    def cut(self, code: int, reason: str, now: int) -> Transition | None:
+        """Note that the server drops the connection for this reason, without a word to the client."""
+        return self._end(code, "server", reason, now)
+
     def send_failed(self, message: Mapping[str, Any], error: BaseException) -> None:
         """Note that `send(message)` raised: the client is gone, or the server objects to the message.
 
@@ -89,6 +95,14 @@ class Connection(ConnectionRecord):
         """Note that `receive()` raised."""
         self._raised_in = (error, "receive")
 
+    def cancels_itself(self) -> None:
+        """Note that nobody cancelled the handler: a cancellation that it raises is its own, as of a task it awaits."""
+        self._cancels_itself = True
+
+    def failed_inside(self, error: BaseException) -> None:
+        """Note that the handler raised, and that its framework is about to answer that itself."""
+        self.error_type = error_type(error)
+
     def phase_of(self, error: BaseException) -> str:
         """Give what the connection was doing when `error` was raised: `websocket.phase`."""
         if self.state in {State.HANDSHAKE, State.REFUSED}:
@@ -102,11 +116,12 @@ class Connection(ConnectionRecord):
 
     def finished(self, error: BaseException | None, now: int) -> Transition | None:
         """Note that the application returned, or raised `error`."""
+        self.handled(now)
         if self.state is State.HANDSHAKE:
             return self._refused("failed", 500, now, error_type(error) if error else "")
         if self.state is not State.OPEN:
             return None
-        if error is not None and _is_cancellation(error):
+        if error is not None and self._is_cancellation(error):
             return self._end(ABNORMAL, "shutdown", "", now)  # the server is going down
         if error is None or self.is_departure(error):
             return self._end(ABNORMAL, "network" if self._gone else "server", "", now)
@@ -117,13 +132,21 @@ class Connection(ConnectionRecord):
         if isinstance(error, BaseExceptionGroup):
             return all(self.is_departure(member) for member in error.exceptions)
         if not isinstance(error, Exception):
-            return True
+            return self._is_cancellation(error) or self.state is State.ENDED or self.link_failed
         if self.state is State.OPEN and self._gone is None:
             return False  # the client is still there: whatever left is another's
         if error is self._gone or type(error).__name__ in _DEPARTURES:
             return True
         # Only what was raised `from` a departure: an error in the clean-up after one has it as its context.
         return isinstance(error.__cause__, Exception) and self.is_departure(error.__cause__)
+
+    def _is_cancellation(self, error: BaseException) -> bool:
+        """Whether `error` comes from outside of the handler."""
+        if isinstance(error, BaseExceptionGroup):
+            return all(self._is_cancellation(member) for member in error.exceptions)
+        if isinstance(error, CancelledError):
+            return not self._cancels_itself
+        return not isinstance(error, Exception)
 
     def _accepted(self, message: Mapping[str, Any], now: int) -> Transition | None:
         if self.state is not State.HANDSHAKE:
@@ -140,6 +163,8 @@ class Connection(ConnectionRecord):
         if self.state is State.HANDSHAKE:
             # The ASGI specification: a close before accept is HTTP 403; the code never reaches the client.
             return self._refused("denied", 403, now)
+        if self._gone is not None:
+            return None  # the client left before, and the next `receive()` tells how
         return self._end(_code(message, 1000), "server", message.get("reason"), now)
 
     def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
@@ -147,7 +172,9 @@ class Connection(ConnectionRecord):
             return self._refused("abandoned", 0, now)
         code = _code(message, NO_STATUS)
         # On uvicorn a lost link is 1005 with no `reason` at all, an empty close frame 1005 with an empty one.
-        if code == ABNORMAL or (code == NO_STATUS and message.get("reason") is None):
+        # On daphne an empty close frame has the code None; a lost link is 1006.
+        told = message.get("code", NO_STATUS) is not None
+        if code == ABNORMAL or (code == NO_STATUS and told and message.get("reason") is None):
             initiator = "network"
         elif code == SERVICE_RESTART:
             initiator = "shutdown"
@@ -159,9 +186,9 @@ class Connection(ConnectionRecord):
         if self.state is not State.HANDSHAKE:
             return None
         self.state = State.REFUSED
-        self.outcome = outcome
+        self.error_type = error or self.error_type
+        self.outcome = "failed" if self.error_type else outcome
         self.status = status
-        self.error_type = error
         self.ended_at = now
         return Transition.REFUSED
 
@@ -172,19 +199,13 @@ class Connection(ConnectionRecord):
         self.code = code
         self.initiator = initiator
         self.reason = clean(reason)[:123] if reason else ""
-        self.error_type = error
+        self.error_type = error or self.error_type
         self.ended_at = now
         return Transition.ENDED
 
 
 _DEPARTURES = frozenset({"WebSocketDisconnect", "ClientDisconnected", "ConnectionClosedOK", "ConnectionClosedError"})
 """Exceptions by which frameworks and servers tell of a client's departure."""
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return all(_is_cancellation(member) for member in error.exceptions)
-    return not isinstance(error, Exception)
 
 
 def _code(message: Mapping[str, Any], default: int) -> int:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, MutableSet
 from contextvars import ContextVar
+from typing import TypeVar
 
 from socketscope.instrumentation.reporter import Reporter, Watched
+
+T = TypeVar("T")
 
 _current: ContextVar[tuple[Reporter, Watched] | None] = ContextVar("socketscope_connection", default=None)
 
@@ -37,7 +40,7 @@ class Channels(MutableSet[str]):
         return len(self._watched.channels) if self._watched is not None else 0
 
     @classmethod
-    def _from_iterable(cls, it: Iterable[str]) -> set[str]:  # type: ignore[override]  # results are plain sets
+    def _from_iterable(cls, it: Iterable[T]) -> set[T]:  # results of operators are plain sets
         return set(it)
 
 
@@ -74,6 +77,11 @@ def current_connection() -> CurrentConnection:
     ```
     """
     return CurrentConnection(*(_current.get() or (None, None)))
+
+
+def watched() -> tuple[Reporter, Watched] | None:
+    """Give the connection of the running handler with its reporter; None where none is watched."""
+    return _current.get()
 
 
 def enter(reporter: Reporter, watched: Watched) -> None:

@@ -9,13 +9,14 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 from urllib.parse import parse_qsl
 
 LONGEST = 256
 """Longest name of a user, channel or user agent that is kept, in characters: they are input of clients."""
 
 Place = Literal["path", "query", "header", "scope"]
+_PLACES: Final[Mapping[str, Place]] = {place: place for place in get_args(Place)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,9 @@ class Source:
     @classmethod
     def parse(cls, text: str) -> Source | None:
         """Read `path:NAME`, `query:NAME`, `header:NAME` or `scope:KEY`; None for anything else."""
-        place, _, name = text.partition(":")
-        name = name.strip()
-        if not name or place not in {"path", "query", "header", "scope"}:
-            return None
-        return cls(place, name)  # type: ignore[arg-type]  # checked in the line above
+        written, _, name = text.partition(":")
+        place, name = _PLACES.get(written), name.strip()
+        return cls(place, name) if place and name else None
 
     def read(self, scope: Mapping[str, Any]) -> str | None:
         """Give the value, at most `LONGEST` characters, or None where the request has none."""

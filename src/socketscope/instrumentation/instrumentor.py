@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
-from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]  # untyped
+from opentelemetry.instrumentation.instrumentor import (  # type: ignore[attr-defined]  # the file switches types off
     BaseInstrumentor,
 )
 
 from socketscope.errors import ConfigurationError
 from socketscope.instrumentation import patches
+from socketscope.instrumentation.frameworks import patch_frameworks
 from socketscope.instrumentation.middleware import WebSocketMiddleware
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.own import own_reporter
+from socketscope.instrumentation.replacing import Undo
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 App = TypeVar("App")
 
 
-class SocketscopeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
+class SocketscopeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as above
     """Watches every WebSocket connection of every application that this process serves.
 
     `instrument(options=..., tracer_provider=..., meter_provider=..., logger_provider=...)`: options default to the
     `SOCKETSCOPE_*` variables, providers to the global ones. `uninstrument()` restores what was patched.
     """
 
-    _undo: list[patches.Undo]
+    _undo: list[Undo]
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Nothing: what is not installed is not patched."""
@@ -40,9 +42,9 @@ class SocketscopeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untype
             reporter = own_reporter(kwargs.pop("options", None), **kwargs)
         except ConfigurationError as error:
             # The service of whoever mistyped a setting starts all the same, and its other instrumentations too.
-            _log.error("socketscope is off: %s", error)  # the sentence says all, a traceback hides it
+            _tell_that_it_is_off(error)
             return
-        undo = (patches.patch_uvicorn(reporter), patches.patch_opentelemetry_asgi())
+        undo = (patches.patch_servers(reporter), patch_frameworks(), patches.patch_opentelemetry_asgi())
         self._undo = [step for step in undo if step is not None]
 
     def _uninstrument(self, **_kwargs: Any) -> None:
@@ -65,12 +67,22 @@ def instrument(app: App, *, options: Options | None = None, **providers: Any) ->
         )
     reporter = own_reporter(options, **providers)
     patches.patch_opentelemetry_asgi()
-    if not _is_starlette(app):
+    patch_frameworks()
+    if (starlette := _as_starlette(app)) is None:
         return WebSocketMiddleware(app, reporter=reporter)
-    app.add_middleware(WebSocketMiddleware, reporter=reporter)  # type: ignore[attr-defined]  # Starlette has it
+    starlette.add_middleware(WebSocketMiddleware, reporter=reporter)
     return app
 
 
-def _is_starlette(app: object) -> bool:
+def _tell_that_it_is_off(why: ConfigurationError) -> None:
+    _logger.error("socketscope is off: %s", why)  # the sentence says all, a traceback would hide it
+
+
+class _Starlette(Protocol):
+    def add_middleware(self, middleware_class: type, /, **options: Any) -> None: ...
+
+
+def _as_starlette(app: object) -> _Starlette | None:
     # By name: other frameworks have an `add_middleware` of their own meaning, and Starlette need not be installed.
-    return any(kind.__module__ == "starlette.applications" for kind in type(app).__mro__)
+    is_one = any(kind.__module__ == "starlette.applications" for kind in type(app).__mro__)
+    return cast("_Starlette", app) if is_one else None

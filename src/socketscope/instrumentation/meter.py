@@ -13,9 +13,7 @@ from typing import Any, Protocol
 from socketscope.instrumentation.asgi import Message, Receive, Send
 from socketscope.instrumentation.connection import Connection, State, Transition
 from socketscope.telemetry.histogram import SIZE_CELL
-
-WAITED = 1_000_000
-"""A send that took longer, in nanoseconds, had to wait for the client; without back-pressure it takes some 30 us."""
+from socketscope.telemetry.record import WAITED
 
 
 class Listener(Protocol):
@@ -85,8 +83,19 @@ def metered(
         connection.handling_since = connection.received_at = now()
         return message
 
+    async def send_uncounted(message: Message) -> None:
+        try:
+            await inner_send(message)
+        except Exception as error:
+            connection.send_failed(message, error)
+            raise
+
     async def send(message: Message) -> None:
         nonlocal sends_text
+        if message is connection.announced:
+            connection.announced = None
+            await send_uncounted(message)
+            return
         started = now()
         try:
             await inner_send(message)

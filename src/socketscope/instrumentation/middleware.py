@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 
 from opentelemetry import context as otel_context
 
@@ -15,6 +17,8 @@ from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter, Watched
 from socketscope.telemetry.flush import flush_in_thread
+
+_logger = logging.getLogger(__name__)
 
 SCOPE_KEY = "socketscope"
 """Key of the scope that marks a connection as watched: two layers of instrumentation must not count it twice."""
@@ -50,7 +54,7 @@ class WebSocketMiddleware:
         try:
             await self.app(scope, *watching.callables(send))
         except BaseException as error:
-            self.reporter.raised(watched, error)
+            watching.failed(error)
             watching.end(error)
             raise
         else:
@@ -67,6 +71,15 @@ class WebSocketMiddleware:
             await send(message)
 
         return wrapped
+
+
+def _is_cancelled_by_nobody() -> bool:
+    """Whether the running task was not cancelled; False where that is not known, under another event loop library."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and not task.cancelling()
 
 
 FIRST_SEGMENT = 10.0
@@ -103,12 +116,18 @@ class _Watching:
     def handled(self, nanoseconds: int) -> None:
         self._reporter.handled(self._watched, nanoseconds)
 
+    def failed(self, error: BaseException) -> None:
+        """Note that the application raised `error`."""
+        if _is_cancelled_by_nobody():
+            self._watched.cancels_itself()
+        self._reporter.raised(self._watched, error)
+
     def end(self, error: BaseException | None) -> None:
         """Note that the application returned, or raised `error`."""
         watched, telemetry = self._watched, self._reporter.telemetry
         now = telemetry.clock.monotonic()
-        watched.handled(now)
-        if watched.state is State.OPEN and watched.link_failed:
+        looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
+        if looked_away and watched.state is State.OPEN:
             _read_departure(watched, self._inner_receive, now, self._reporter)
         if (transition := watched.finished(error, now)) is not None:
             self._reporter.changed(watched, transition)
@@ -139,7 +158,7 @@ class _Watching:
 
 
 def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Reporter) -> None:
-    """Read how the client left, where the application ended at a failed send and did not look.
+    """Read how the client left, where the application ended without an error of its own and did not look.
 
     The application is done, so no message is taken from it. Only what the server has ready is read: each `receive()`
     is stepped once and dropped if it would wait.
@@ -153,8 +172,10 @@ def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Repo
                 if (transition := watched.received(done.value, now)) is not None:
                     reporter.changed(watched, transition)
                 return
-        except Exception:  # noqa: BLE001  # a server that has nothing more to say
+        except Exception:
+            _logger.debug("the server tells nothing more of %s", watched.id, exc_info=True)
             return
         else:
-            step.close()
+            with contextlib.suppress(AttributeError):  # granian's is no generator
+                step.close()
             return

@@ -4,39 +4,128 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import os
+import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from threading import Thread
+from types import ModuleType
 from typing import Any
 
 from socketscope.instrumentation.middleware import SCOPE_KEY, WebSocketMiddleware
-from socketscope.instrumentation.reporter import Reporter
-from socketscope.telemetry.flush import flush_in_thread
+from socketscope.instrumentation.replacing import Undo, replace, together, when_imported
+from socketscope.instrumentation.reporter import CLOSE_FRAME_KEY, Reporter
+from socketscope.telemetry.flush import at_the_end, flush, flush_in_thread
 
-Undo = Callable[[], None]
+
+def patch_servers(reporter: Reporter) -> Undo:
+    """Wrap the applications of every server that is imported, now or later; gives what undoes it."""
+    return together(
+        patch_uvicorn(reporter),
+        when_imported("hypercorn.app_wrappers", functools.partial(_hypercorn, reporter=reporter)),
+        when_imported("hypercorn.protocol.ws_stream", _hypercorn_stream),
+        when_imported("granian._signals", functools.partial(_granian_signals, reporter=reporter)),
+        when_imported("daphne.server", functools.partial(_daphne, reporter=reporter)),
+        *(
+            when_imported(f"granian.server.{workers}", functools.partial(_granian, reporter=reporter))
+            for workers in ("mp", "mt", "embed")
+        ),
+    )
 
 
-def patch_uvicorn(reporter: Reporter) -> Undo | None:
+def patch_uvicorn(reporter: Reporter) -> Undo:
     """Wrap the application that a `uvicorn.Config` loads, and flush before the process dies by its signal.
 
-    Returns what undoes it, or None where uvicorn is not installed.
+    gunicorn's uvicorn worker makes such a `Config` too.
     """
-    if importlib.util.find_spec("uvicorn") is None:
-        return None
-    from uvicorn import Config, Server
+    return together(
+        when_imported(
+            "uvicorn.config", lambda module: replace(module.Config, "load", lambda original: _load(original, reporter))
+        ),
+        when_imported(
+            "uvicorn.server",
+            lambda module: together(
+                replace(module.Server, "startup", lambda original: _startup(original, reporter)),
+                replace(module.Server, "shutdown", _shutdown),
+            ),
+        ),
+    )
 
-    steps = [
-        _replace(Config, "load", lambda original: _load(original, reporter)),
-        _replace(Server, "startup", lambda original: _startup(original, reporter)),
-        _replace(Server, "shutdown", _shutdown),
-    ]
 
-    def undo() -> None:
-        for step in steps:
-            step()
+def _hypercorn(module: ModuleType, reporter: Reporter) -> Undo:
+    def init(original: Callable[..., None]) -> Callable[..., None]:
+        def __init__(wrapper: Any, app: Any) -> None:  # noqa: N807  # it stands in for one
+            original(wrapper, WebSocketMiddleware(app, reporter=reporter))
+            at_the_end(reporter.end_all)
 
-    return undo
+        return __init__
+
+    return replace(module.ASGIWrapper, "__init__", init)
+
+
+def _hypercorn_stream(module: ModuleType) -> Undo:
+    """Note the client's close frame: hypercorn tells the application 1006, however the client left."""
+
+    def accepting(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def _accept(stream: Any, message: Any) -> None:
+            await original(stream, message)
+            events = stream.connection.events
+
+            def noted() -> Iterator[Any]:
+                for event in events():
+                    if type(event).__name__ == "CloseConnection":
+                        stream.scope[CLOSE_FRAME_KEY] = {"code": event.code, "reason": event.reason or ""}
+                    yield event
+
+            stream.connection.events = noted
+
+        return _accept
+
+    return replace(module.WSStream, "_accept", accepting)
+
+
+def _granian_signals(module: ModuleType, reporter: Reporter) -> Undo:
+    """End the connections when a worker is told to stop: their applications are told nothing, and it may be killed."""
+
+    def listening(original: Callable[..., Any]) -> Callable[..., Any]:
+        def set_loop_signals(loop: Any) -> Any:
+            event = original(loop)
+
+            def stop() -> None:
+                reporter.end_all()
+                # The worker goes on to stop once it is flushed, `TIMEOUT` later at most.
+                Thread(target=lambda: (flush(), event.set()), daemon=True).start()
+
+            with contextlib.suppress(NotImplementedError):  # on Windows, as granian knows too
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    loop.add_signal_handler(number, stop)
+            return event
+
+        return set_loop_signals
+
+    return replace(module, "set_loop_signals", listening)
+
+
+def _daphne(module: ModuleType, reporter: Reporter) -> Undo:
+    def init(original: Callable[..., None]) -> Callable[..., None]:
+        def __init__(server: Any, application: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+            original(server, WebSocketMiddleware(application, reporter=reporter), *args, **kwargs)
+            at_the_end(reporter.end_all)
+
+        return __init__
+
+    return replace(module.Server, "__init__", init)
+
+
+def _granian(module: ModuleType, reporter: Reporter) -> Undo:
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def _asgi_call_wrap(callback: Any, *args: Any, **kwargs: Any) -> Any:
+            at_the_end(reporter.end_all)
+            return original(WebSocketMiddleware(callback, reporter=reporter), *args, **kwargs)
+
+        return _asgi_call_wrap
+
+    return replace(module, "_asgi_call_wrap", wrap)
 
 
 def _load(original: Callable[..., None], reporter: Reporter) -> Callable[..., None]:
@@ -102,15 +191,4 @@ def patch_opentelemetry_asgi() -> Undo | None:
 
         return call
 
-    return _replace(OpenTelemetryMiddleware, "__call__", calling)
-
-
-def _replace(owner: type, name: str, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Undo:
-    """Replace a method by what `wrap` makes of it; one that socketscope has replaced already stays as it is."""
-    original = owner.__dict__[name]
-    if hasattr(original, "socketscope"):
-        return lambda: None
-    replacement = functools.wraps(original)(wrap(original))
-    replacement.socketscope = True  # type: ignore[attr-defined]  # the mark that is looked for above
-    setattr(owner, name, replacement)
-    return lambda: setattr(owner, name, original)
+    return replace(OpenTelemetryMiddleware, "__call__", calling)

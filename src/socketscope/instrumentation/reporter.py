@@ -1,6 +1,7 @@
 """Turns what happened on a connection into telemetry: live table, counts, spans and events.
 
-Nothing here may disturb the application that is watched: an error of ours is logged once and swallowed.
+Nothing here may disturb the application that is watched: an error of ours is logged (once a minute; at DEBUG each) and
+swallowed.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable, Mapping
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span
+from typing_extensions import override
 
 from socketscope import semconv
 from socketscope.instrumentation.connection import Connection, State, Transition
@@ -30,11 +33,15 @@ from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
 from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
-from socketscope.telemetry.record import error_type, life_attributes
+from socketscope.telemetry.record import REMEMBERED, error_type, life_attributes
 from socketscope.telemetry.sdk_present import Awaited
 from socketscope.telemetry.spans import Spans, enrich
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
+
+CLOSE_FRAME_KEY = "socketscope.close_frame"
+"""Key of the scope under which a hook of the server leaves `code` and `reason` of the client's close frame, where the
+server does not tell them to the application."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,13 +63,24 @@ def _harmless(
 class Watched(Connection):
     """A connection with the spans that belong to it."""
 
-    __slots__ = ("context", "entry_root_path", "handshake_span", "ignored", "scope", "server_span", "told", "traced")
+    __slots__ = (
+        "context",
+        "entry_path",
+        "entry_root_path",
+        "handshake_span",
+        "ignored",
+        "scope",
+        "server_span",
+        "told",
+        "traced",
+    )
 
-    def __init__(self, scope: Mapping[str, Any], started_at: int, started_wall: int) -> None:
+    def __init__(self, scope: MutableMapping[str, Any], started_at: int, started_wall: int) -> None:
         super().__init__(connection_id(), started_at, started_wall)
-        self.scope: Mapping[str, Any] = scope
+        self.scope: MutableMapping[str, Any] = scope
         # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
         self.entry_root_path: str = scope.get("root_path", "")
+        self.entry_path: str = scope.get("path", "")
         self.ignored = False
         self.handshake_span: Span | None = None
         self.traced = False
@@ -73,6 +91,11 @@ class Watched(Connection):
         """The span of the framework's own telemetry, where it has one open for the whole connection."""
         self.context: Context | None = None
         """Context with the handshake span: the parent of segments, the correlation of events. None: the current one."""
+
+    @override
+    def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
+        frame = self.scope.get(CLOSE_FRAME_KEY)
+        return super()._disconnected(message if frame is None else {**message, **frame}, now)
 
 
 class Reporter:
@@ -100,10 +123,11 @@ class Reporter:
     def failed(self) -> None:
         """Count an error of ours that is being handled, and log it unless there are many."""
         self.failures += 1
-        if self.complaints.take():
-            _log.exception("socketscope could not report a connection (%d such errors so far)", self.failures)
+        level = logging.ERROR if self.complaints.take() else logging.DEBUG
+        message = "socketscope could not report a connection (%d such errors so far)"
+        _logger.log(level, message, self.failures, exc_info=True)
 
-    def begin(self, scope: Mapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
+    def begin(self, scope: MutableMapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
         """Start to watch a connection whose handshake has just come in; None: it is not to be watched.
 
         Where the framework will open a span of its own (`framework_traces`), ours waits for it.
@@ -145,9 +169,37 @@ class Reporter:
             return
         if watched.state is State.HANDSHAKE:
             self._locate(watched, accepted=False)
+            self._describe(watched)
         watched.errors += 1
         self.telemetry.accumulators.error(watched.where, error_type(error), watched.phase_of(error))
         self._events.error(watched.context, watched, error, wall=self.telemetry.clock.wall())
+
+    @_harmless
+    def cut(self, watched: Watched, code: int, reason: str) -> None:
+        """Report that the server drops a connection without a close frame, and why."""
+        if (transition := watched.cut(code, reason, self.telemetry.clock.monotonic())) is not None:
+            self.changed(watched, transition)
+
+    @_harmless
+    def answered(self, watched: Watched, error: BaseException) -> None:
+        """Report an exception of the handler that its framework answers itself, by a close or a response."""
+        if not watched.is_departure(error):
+            self.raised(watched, error)
+            watched.failed_inside(error)
+
+    @_harmless
+    def packet(self, kind: int, direction: str) -> None:
+        """Count a packet of engine.io, which numbers its types."""
+        self.telemetry.accumulators.packet(kind, direction)
+
+    @_harmless
+    def end_all(self) -> None:
+        """End the connections that are still open: the process ends, and their handlers are not told."""
+        for record in self.telemetry.live.records():
+            if isinstance(record, Watched):
+                transition = record.finished(CancelledError(), self.telemetry.clock.monotonic())
+                if transition is not None:
+                    self.changed(record, transition)
 
     @_harmless
     def segment(self, watched: Watched) -> None:
@@ -173,8 +225,12 @@ class Reporter:
         watched.user_hash = self._user_hash(watched.user) if watched.user else None
 
     @_harmless
-    def join(self, watched: Watched, channel: object) -> None:
-        """Count a connection into a channel."""
+    def join(self, watched: Watched, channel: object, *, counts_itself: bool = False) -> None:
+        """Count a connection into a channel.
+
+        Every message of the connection counts as one of the channel, unless the channel `counts_itself`, as those of
+        the hub do: it knows which messages are its own.
+        """
         channel = clean(channel)
         if watched.ignored or channel in watched.channels:
             return
@@ -182,9 +238,11 @@ class Reporter:
         name = traffic.name
         self._settle(watched)
         # Two names beyond the limit share `_other`; its messages are still counted once a connection.
-        if name not in watched.channels.values():
+        if not counts_itself and name not in {cells.name for cells in watched.channel_traffic}:
             watched.channel_traffic = (*watched.channel_traffic, traffic)
         watched.channels[channel] = name
+        if len(watched.been_in) < REMEMBERED:
+            watched.been_in[channel] = None
         if watched.state is State.OPEN:
             self.telemetry.accumulators.subscribed(name, 1)
 
@@ -207,7 +265,7 @@ class Reporter:
 
     def _locate(self, watched: Watched, *, accepted: bool) -> None:
         scope = watched.scope
-        watched.route = route_of(scope, watched.entry_root_path, accepted=accepted)
+        watched.route = route_of(scope, watched.entry_path, watched.entry_root_path, accepted=accepted)
         server = scope.get("server")
         watched.where = self.telemetry.accumulators.where(watched.route, server[1] if server else None)
         watched.route = watched.where[0]

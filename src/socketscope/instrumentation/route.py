@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from socketscope.telemetry.record import UNKNOWN_ROUTE
 
+TEMPLATE_KEY = "socketscope.template"
+"""Key of the scope for the template that a hook of the framework has found."""
 
-def route_of(scope: Mapping[str, Any], entry_root_path: str, *, accepted: bool) -> str:
-    """Give the template with the prefix of its mounts.
+
+def route_of(scope: Mapping[str, Any], entry_path: str, entry_root_path: str, *, accepted: bool) -> str:
+    """Give the template with the prefix of its mounts; `entry_*` are of the request, before anybody changed them.
 
     Starlette and FastAPI put the route into the scope, relative to the mount; what mounts added is the part of
     `root_path` gained since entry. Litestar tells the whole template. Where nothing tells a template, an accepted
@@ -19,10 +22,16 @@ def route_of(scope: Mapping[str, Any], entry_root_path: str, *, accepted: bool) 
     template = getattr(route, "path_format", None) or getattr(route, "path", None)
     if isinstance(template, str) and template:
         return mount_prefix(scope, entry_root_path) + template
-    template = scope.get("path_template")
-    if isinstance(template, str) and template:
-        return template
-    return _first_segment(scope.get("path") or "") if accepted else UNKNOWN_ROUTE
+    for key in (TEMPLATE_KEY, "path_template"):
+        template = scope.get(key)
+        if isinstance(template, str) and template:
+            return template
+    return _first_segment(entry_path) if accepted else UNKNOWN_ROUTE
+
+
+def add_template(scope: MutableMapping[str, Any], part: str) -> None:
+    """Note a template that a hook of the framework has found, or a further part of it."""
+    scope[TEMPLATE_KEY] = f"{scope.get(TEMPLATE_KEY, '').rstrip('/')}/{part.lstrip('/')}"
 
 
 def mount_prefix(scope: Mapping[str, Any], entry_root_path: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from socketscope.monitoring.schemas import Metrics
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 TRY_AGAIN_LATER = 1013
 INTERNAL_ERROR = 1011
@@ -113,9 +113,9 @@ class Live:
         try:
             return LiveMessage(data=await self._read()).model_dump_json()
         except SocketscopeError as error:
-            _log.warning("The live socket has no numbers: %s", error)
-        except Exception:  # noqa: BLE001 - the ticker must outlive any failure; the log has it
-            _log.exception("The live socket has no numbers")
+            _logger.warning("The live socket has no numbers: %s", error)
+        except Exception:  # the ticker must outlive any failure
+            _logger.exception("The live socket has no numbers")
         return Goodbye(INTERNAL_ERROR, "no numbers: GET /monitoring/websocket/metrics tells why")
 
     async def _send_for_ever(self, websocket: WebSocket, mailbox: Mailbox) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
@@ -19,6 +18,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Res
 from starlette.requests import HTTPConnection
 
 from socketscope import semconv
+from socketscope.addresses import is_loopback
 from socketscope.instrumentation.middleware import WebSocketMiddleware
 from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter
@@ -138,11 +138,8 @@ def _lifespan(
 
 
 async def _this_host_only(connection: HTTPConnection) -> None:
-    host = connection.client.host if connection.client else ""
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return
-    raise HTTPException(
-        403,
-        "monitoring answers this host alone: pass router(dependencies=[Depends(...)]) to decide who else may ask",
-    )
+    if connection.client is None or not is_loopback(connection.client.host):
+        raise HTTPException(
+            403,
+            "monitoring answers this host alone: pass router(dependencies=[Depends(...)]) to decide who else may ask",
+        )

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
+from typing_extensions import override
 
 from socketscope.backends.http import Access
 from socketscope.notify.attempt import attempt
-from socketscope.notify.base import Notification, Receipt
+from socketscope.notify.base import Notification, Notifier, Receipt
 from socketscope.notify.http import Address, Receiver, receipt_of
 from socketscope.notify.options import Options, plain_text
 from socketscope.notify.secrets import Secrets
@@ -28,7 +29,7 @@ class AlertmanagerOptions(Options):
     urls: list[Address] = Field(min_length=1)
     """Addresses of all replicas, with the path prefix if there is one."""
     hold: float = Field(default=18000.0, ge=60)
-    """Seconds that an alert stands there without being repeated; longer than the time between repeats."""
+    """Seconds after which an alert that is not repeated is resolved there; more than `alerts.repeat`."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Labels that every alert gets, for routing."""
     username: str | None = None
@@ -49,7 +50,7 @@ class AlertmanagerOptions(Options):
         return self
 
 
-class Alertmanager:
+class Alertmanager(Notifier):
     """Tells all replicas of each notification; one that takes it is enough, the receipt names the others."""
 
     def __init__(self, name: str, options: AlertmanagerOptions) -> None:
@@ -62,10 +63,11 @@ class Alertmanager:
         )
         self._receiver = Receiver(name, timeout=options.timeout, access=access, ca_file=options.ca_file)
 
-    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:  # noqa: ARG002 - an alert is found by its labels
+    @override
+    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:
         """POST the alert to every replica."""
         timeout, urls = self._options.timeout, self._options.urls
-        sending = (attempt(self._tell(url, notification), timeout=timeout, secrets=self._secrets) for url in urls)
+        sending = (attempt(self._tell(url, notification), seconds=timeout, secrets=self._secrets) for url in urls)
         receipts = await asyncio.gather(*sending)
         return _of_all(dict(zip(urls, receipts, strict=True)))
 

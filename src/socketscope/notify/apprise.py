@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, Final, Literal, Self
 
 from pydantic import SecretStr, model_validator
+from typing_extensions import override
 
 from socketscope.errors import ConfigurationError
 from socketscope.notify.attempt import attempt
-from socketscope.notify.base import Notification, Receipt
+from socketscope.notify.base import Notification, Notifier, Receipt
 from socketscope.notify.options import Options, needed, plain_text
 from socketscope.notify.secrets import HIDDEN, Secrets
-from socketscope.notify.text import plain, subject
+from socketscope.notify.text import brief, subject
 
 _KINDS: Final = {"critical": "failure", "warning": "warning", "info": "info"}
 
@@ -29,7 +30,7 @@ class AppriseOptions(Options):
         return self
 
 
-class ByApprise:
+class ByApprise(Notifier):
     """Hands each notification to Apprise, which tells no more than whether it was taken."""
 
     def __init__(self, name: str, options: AppriseOptions) -> None:
@@ -46,15 +47,16 @@ class ByApprise:
         for service in self._service:
             service.retry = 0  # whatever the address says
 
-    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:  # noqa: ARG002 - Apprise knows no threads
+    @override
+    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:
         """Send by Apprise."""
-        return await attempt(self._send(notification), timeout=self._options.timeout, secrets=self._secrets)
+        return await attempt(self._send(notification), seconds=self._options.timeout, secrets=self._secrets)
 
     async def _send(self, notification: Notification) -> Receipt:
         kind = "success" if notification.status == "resolved" else _KINDS[notification.severity]
         result = await self._service.async_notify(
             title=subject(notification),
-            body=plain(notification),
+            body=brief(notification),
             notify_type=kind,
             body_format=self._format,
             timeout=self._options.timeout,

@@ -6,19 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from socketscope.notify.document import Document
 from socketscope.rules.model import Severity
 
-Status = Literal["firing", "resolved", "test"]
+Status = Literal["firing", "resolved", "test", "report"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """What a receiver is told of one alert. Times are seconds since the epoch (UTC).
+    """What a receiver is told of one alert, or a report. Times are seconds since the epoch (UTC).
 
     * `fingerprint`: rule and labels; the same for every notification of one alert, from every service.
     * `key`: what makes this notification one of its kind: a receiver that has seen it may drop it (fingerprint, the
       moment of firing, the status, the number of the repeat).
     * `metrics`: the current numbers of the fleet, name -> value, None for what is not available.
+    * `document`: of a report (status `report`) what it says, in the place of an alert's facts.
     """
 
     fingerprint: str
@@ -36,6 +38,7 @@ class Notification:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     runbook: str = ""
     link: str = ""
+    document: Document | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

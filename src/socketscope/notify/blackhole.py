@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from socketscope.notify.base import Notification, Receipt
+from typing_extensions import override
+
+from socketscope.notify.base import Notification, Notifier, Receipt
 from socketscope.notify.options import Options
 
 KEPT: Final = 10_000
@@ -17,14 +19,15 @@ class BlackholeOptions(Options):
     type: Literal["blackhole"] = "blackhole"
 
 
-class Blackhole:
+class Blackhole(Notifier):
     """Records what it is given: `sent` and, for each, the thread in `threads`."""
 
-    def __init__(self, name: str = "blackhole", options: BlackholeOptions | None = None) -> None:  # noqa: ARG002 - as all notifiers are made
+    def __init__(self, name: str = "blackhole", _options: BlackholeOptions | None = None) -> None:
         self.name = name
         self.sent: list[Notification] = []
         self.threads: list[str | None] = []
 
+    @override
     async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:
         """Keep the notification and say that it was delivered."""
         self.sent.append(notification)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
+from socketscope.backends.http import presentable
 from socketscope.errors import ConfigurationError
 from socketscope.notify.registry import TYPES
 from socketscope.notify.secrets import HIDDEN
+from socketscope.rules.mistakes import wanted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -47,9 +49,9 @@ def mistake(detail: ErrorDetails, where: str) -> ConfigurationError:
     elif kind == "missing":
         expected = "a value"
     else:
-        expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        expected = wanted(detail)
     telling = options is None or not path or path[0] not in options.model_fields or path[0] in options.secrets()
-    shown = None if kind == "missing" else HIDDEN if telling else detail["input"]
+    shown = None if kind == "missing" else HIDDEN if telling else presentable(detail["input"])
     return ConfigurationError(".".join([where, *path]), shown, expected)
 
 

@@ -1,4 +1,4 @@
-"""E-mail over SMTP: text and HTML, one thread of mails for each alert."""
+"""E-mail over SMTP: text and HTML, one thread of mails for each alert; a report with its pictures."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from typing import Annotated, Final, Literal, Self
 
 import aiosmtplib
 from pydantic import AfterValidator, Field, SecretStr, model_validator
+from typing_extensions import override
 
-from socketscope.access import is_loopback
+from socketscope.addresses import is_loopback
 from socketscope.notify.attempt import attempt
-from socketscope.notify.base import Notification, Receipt
+from socketscope.notify.base import Notification, Notifier, Receipt
+from socketscope.notify.document import Document
 from socketscope.notify.http import trusted
 from socketscope.notify.options import Options, plain_text
 from socketscope.notify.secrets import Secrets
@@ -68,7 +70,7 @@ class EmailOptions(Options):
         return self
 
 
-class Email:
+class Email(Notifier):
     """Sends one mail for each notification.
 
     `Message-ID` is made of the notification's key: what is sent twice is the same mail to a mail program.
@@ -81,9 +83,10 @@ class Email:
         self._secrets = Secrets(options.password)
         self._tls = trusted(options.ca_file) if options.security != "none" else None
 
-    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:  # noqa: ARG002 - mails find their thread by their headers
+    @override
+    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:
         """Send a mail."""
-        return await attempt(self._send(notification), timeout=self._options.timeout, secrets=self._secrets)
+        return await attempt(self._send(notification), seconds=self._options.timeout, secrets=self._secrets)
 
     async def _send(self, notification: Notification) -> Receipt:
         options = self._options
@@ -132,16 +135,26 @@ def compose(notification: Notification, *, sender: str, to: list[str]) -> EmailM
     mail["Subject"] = subject(notification)
     mail["Date"] = format_datetime(datetime.fromtimestamp(notification.at, UTC))
     mail["Message-ID"] = _id(notification.key, domain)
-    mail["In-Reply-To"] = mail["References"] = _id(f"alert {notification.fingerprint}", domain)
     mail["X-Socketscope-Key"] = _digest(notification.key)
-    mail["X-Priority"] = "3 (Normal)" if notification.status == "resolved" else _PRIORITY[notification.severity]
+    if not notification.document:
+        mail["In-Reply-To"] = mail["References"] = _id(f"alert {notification.fingerprint}", domain)
+        mail["X-Priority"] = "3 (Normal)" if notification.status == "resolved" else _PRIORITY[notification.severity]
     # Whoever is away must not answer to an alert.
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     # Both in ASCII on the way, for servers that take no more.
     mail.set_content(plain(notification), cte="quoted-printable")
     mail.add_alternative(html(notification), subtype="html", cte="quoted-printable")
+    if notification.document:
+        _add_images(mail, notification.document)
     return mail
+
+
+def _add_images(mail: EmailMessage, document: Document) -> None:
+    """Put the pictures beside the page that shows them (multipart/related): programs that show no others show these."""
+    *_, page = mail.iter_parts()
+    for image in document.images:
+        page.add_related(image.content, "image", "png", cid=f"<{image.name}>", disposition="inline")
 
 
 def _refusal(what: str, answers: list[tuple[int, str]]) -> Receipt:

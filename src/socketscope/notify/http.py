@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator
 
-from socketscope.backends.http import Access, Answer, JsonClient, parse, trusting
+from socketscope.backends.http import Access, Answer, JsonClient, parse, trusting, without_password
 from socketscope.errors import ConfigurationError
 from socketscope.notify.base import Receipt
 
@@ -125,5 +125,5 @@ def checked(url: str) -> str:
     return url
 
 
-Address = Annotated[str, AfterValidator(checked)]
-"""An http:// or https:// address."""
+Address = Annotated[str, AfterValidator(checked), AfterValidator(without_password)]
+"""An http:// or https:// address that may be shown."""

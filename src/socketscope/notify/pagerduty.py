@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self
 
 from pydantic import SecretStr, model_validator
+from typing_extensions import override
 
 from socketscope.notify.attempt import attempt
-from socketscope.notify.base import Notification, Receipt
+from socketscope.notify.base import Notification, Notifier, Receipt
 from socketscope.notify.http import Address, Receiver, is_passing, read, receipt_of, refused, unreadable
 from socketscope.notify.options import Options, needed, plain_text
 from socketscope.notify.secrets import Secrets
@@ -38,7 +39,7 @@ class PagerDutyOptions(Options):
         return self
 
 
-class PagerDuty:
+class PagerDuty(Notifier):
     """Triggers an incident while an alert fires, and resolves it. A test is both, so that nobody is left with it."""
 
     def __init__(self, name: str, options: PagerDutyOptions) -> None:
@@ -47,9 +48,10 @@ class PagerDuty:
         self._secrets = Secrets(options.routing_key)
         self._receiver = Receiver(name, timeout=options.timeout)
 
+    @override
     async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:
         """Send an event; the receipt's thread is the incident's `dedup_key`."""
-        return await attempt(self._send(notification, thread), timeout=self._options.timeout, secrets=self._secrets)
+        return await attempt(self._send(notification, thread), seconds=self._options.timeout, secrets=self._secrets)
 
     async def _send(self, notification: Notification, thread: str | None) -> Receipt:
         key = thread or dedup_key(notification)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -40,19 +40,20 @@ Notifiers = dict[Name, NotifierOptions]
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type of notifier: its options, and how one is made of a name and these."""
+    """A type of notifier: its options, how one is made of a name and these, and whether it is for reports too."""
 
     options: type[Options]
     make: Callable[[str, Any], Notifier]
+    takes_reports: bool = True
 
 
 TYPES: Final[Mapping[str, Type]] = {
     "email": Type(EmailOptions, Email),
     "slack": Type(SlackOptions, Slack),
     "sms": Type(SmsOptions, Sms),
-    "pagerduty": Type(PagerDutyOptions, PagerDuty),
+    "pagerduty": Type(PagerDutyOptions, PagerDuty, takes_reports=False),
     "webhook": Type(WebhookOptions, Webhook),
-    "alertmanager": Type(AlertmanagerOptions, Alertmanager),
+    "alertmanager": Type(AlertmanagerOptions, Alertmanager, takes_reports=False),
     "apprise": Type(AppriseOptions, ByApprise),
     "blackhole": Type(BlackholeOptions, Blackhole),
 }
@@ -68,6 +69,18 @@ def build(name: str, options: NotifierOptions) -> Notifier:
         return TYPES[options.type].make(name, options)
     except ConfigurationError as error:
         raise ConfigurationError(f"notifiers.{name}.{error.setting}", error.value, error.expected) from None
+
+
+def refuse_reports_to(notifiers: Mapping[str, NotifierOptions], names: Iterable[str], *, setting: str) -> None:
+    """Raise a `ConfigurationError` of `setting` for the first of `names` that there is none of, or that wakes people.
+
+    What is told to a pager, or to whatever routes alerts, is an alert to it.
+    """
+    able = [name for name, options in notifiers.items() if TYPES[options.type].takes_reports]
+    for name in names:
+        if name not in able:
+            known = ", ".join(able) or "none is configured: add one to the section 'notifiers'"
+            raise ConfigurationError(setting, name, f"one of the notifiers that take reports ({known})")
 
 
 def build_all(notifiers: Mapping[str, NotifierOptions]) -> dict[str, Notifier]:

@@ -38,17 +38,17 @@ class Secrets:
             form for secret in plain for form in (secret, quote(secret, safe=""), quote_plus(secret), _base64(secret))
         }
         # The longest first: an address before its parts.
-        self._forms = tuple(sorted(filter(None, forms), key=lambda form: (-len(form), form)))
+        self.forms = tuple(sorted(filter(None, forms), key=lambda form: (-len(form), form)))
         _filter.learn(self)
 
     def scrub(self, text: str) -> str:
         """Return `text` without any secret."""
-        for form in self._forms:
+        for form in self.forms:
             text = text.replace(form, HIDDEN)
         return text
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self._forms)} {HIDDEN})"
+        return f"{type(self).__name__}({len(self.forms)} {HIDDEN})"
 
 
 class _LogFilter(logging.Filter):
@@ -60,8 +60,8 @@ class _LogFilter(logging.Filter):
 
     def learn(self, secrets: Secrets) -> None:
         """Hide these from now on."""
-        if secrets._forms:  # noqa: SLF001 - of this module
-            self._known[secrets._forms] = secrets  # noqa: SLF001 - as above
+        if secrets.forms:
+            self._known[secrets.forms] = secrets
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(self)  # adds it once
 

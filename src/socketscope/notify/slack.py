@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
+from typing_extensions import override
 
 from socketscope.backends.http import Access
 from socketscope.notify.attempt import attempt
-from socketscope.notify.base import Notification, Receipt
+from socketscope.notify.base import Notification, Notifier, Receipt
 from socketscope.notify.http import Address, Receiver, is_passing, read, receipt_of, refused, unreadable
 from socketscope.notify.options import Options, needed, plain_text
 from socketscope.notify.secrets import Secrets
@@ -57,7 +58,7 @@ class _Said:
     error: str | None = None
 
 
-class Slack:
+class Slack(Notifier):
     """Posts a message for each notification; the receipt's thread is `CHANNEL:TS` of the alert's first one."""
 
     def __init__(self, name: str, options: SlackOptions) -> None:
@@ -66,9 +67,10 @@ class Slack:
         self._secrets = Secrets(options.token)
         self._receiver = Receiver(name, timeout=options.timeout, access=Access(bearer=plain_text(options.token)))
 
+    @override
     async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:
         """Post a message, or reply in the thread; at recovery the first message is changed before that."""
-        return await attempt(self._send(notification, thread), timeout=self._options.timeout, secrets=self._secrets)
+        return await attempt(self._send(notification, thread), seconds=self._options.timeout, secrets=self._secrets)
 
     async def _send(self, notification: Notification, thread: str | None) -> Receipt:
         channel, _, ts = (thread or "").rpartition(":")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
+from typing_extensions import override
 
 from socketscope.backends.http import Access, Answer
 from socketscope.notify.attempt import attempt
-from socketscope.notify.base import Notification, Receipt
+from socketscope.notify.base import Notification, Notifier, Receipt
 from socketscope.notify.http import Address, Receiver, is_passing, read, receipt_of, refused, unreadable
 from socketscope.notify.options import Options, needed, plain_text
 from socketscope.notify.secrets import Secrets
@@ -46,7 +47,7 @@ class SmsOptions(Options):
         return self
 
 
-class Sms:
+class Sms(Notifier):
     """Sends one SMS for each notification."""
 
     def __init__(self, name: str, options: SmsOptions) -> None:
@@ -56,9 +57,10 @@ class Sms:
         access = Access(basic=(options.key or options.account, plain_text(options.auth_token)))
         self._receiver = Receiver(name, timeout=options.timeout, access=access)
 
-    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:  # noqa: ARG002 - an SMS has no thread
+    @override
+    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:
         """Send an SMS."""
-        return await attempt(self._send(notification), timeout=self._options.timeout, secrets=self._secrets)
+        return await attempt(self._send(notification), seconds=self._options.timeout, secrets=self._secrets)
 
     async def _send(self, notification: Notification) -> Receipt:
         options = self._options

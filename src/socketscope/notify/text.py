@@ -33,8 +33,10 @@ _PERCENT: Final = frozenset({"cpu_usage", "memory_usage"})
 
 
 def subject(notification: Notification) -> str:
-    """Return one line: status, severity, rule and summary."""
-    state = {"firing": notification.severity, "resolved": "resolved", "test": "test"}[notification.status]
+    """Return one line: status, severity, rule and summary; of a report its title."""
+    if notification.document:
+        return _cut(clean(notification.document.title), _SUBJECT)
+    state = notification.severity if notification.status == "firing" else notification.status
     return _cut(f"[{state.upper()}] {title(notification)}", _SUBJECT)
 
 
@@ -81,12 +83,21 @@ def is_link(address: str) -> bool:
 
 def plain(notification: Notification) -> str:
     """Return the whole message as plain text."""
+    if notification.document:
+        return notification.document.text
     blocks = [[title(notification)], [f"{name}: {value}" for name, value in facts(notification)]]
     if numbers := [f"- {name}: {value}" for name, value in metrics(notification)]:
         blocks.append(["Current metrics:", *numbers])
     if addresses := [f"{name}: {address}" for name, address in links(notification)]:
         blocks.append(addresses)
     return "\n\n".join("\n".join(lines) for lines in blocks) + "\n"
+
+
+def brief(notification: Notification) -> str:
+    """Return the message for receivers with little room: of a report a few sentences and its address."""
+    if not notification.document:
+        return plain(notification)
+    return "\n\n".join([notification.document.brief, *(address for _, address in links(notification))]) + "\n"
 
 
 def short(notification: Notification, most: int = SMS) -> str:

@@ -28,6 +28,8 @@ _CELL: Final = '<td style="padding:2px 16px 2px 0;vertical-align:top{}">{}</td>'
 
 def html(notification: Notification) -> str:
     """Return the whole message as a page of HTML."""
+    if notification.document:
+        return notification.document.page
     state = "resolved" if notification.status == "resolved" else notification.severity
     parts = [_table(facts(notification))]
     if numbers := _table(metrics(notification)):

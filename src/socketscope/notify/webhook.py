@@ -13,10 +13,11 @@ from typing import Any, ClassVar, Final, Literal, Self
 from urllib.parse import quote
 
 from pydantic import SecretStr, field_validator, model_validator
+from typing_extensions import override
 
 from socketscope.backends.http import Access
 from socketscope.notify.attempt import attempt
-from socketscope.notify.base import Notification, Receipt
+from socketscope.notify.base import Notification, Notifier, Receipt
 from socketscope.notify.http import Receiver, checked, receipt_of
 from socketscope.notify.options import Options, needed, plain_text
 from socketscope.notify.secrets import Secrets
@@ -66,7 +67,7 @@ class WebhookOptions(Options):
         return self
 
 
-class Webhook:
+class Webhook(Notifier):
     """POSTs each notification; 2xx is taken for delivered."""
 
     def __init__(self, name: str, options: WebhookOptions) -> None:
@@ -76,9 +77,10 @@ class Webhook:
         access = Access(bearer=plain_text(options.bearer) or None)
         self._receiver = Receiver(name, timeout=options.timeout, access=access, ca_file=options.ca_file)
 
-    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:  # noqa: ARG002 - the receiver has the fingerprint
+    @override
+    async def send(self, notification: Notification, *, thread: str | None = None) -> Receipt:
         """POST a notification."""
-        return await attempt(self._send(notification), timeout=self._options.timeout, secrets=self._secrets)
+        return await attempt(self._send(notification), seconds=self._options.timeout, secrets=self._secrets)
 
     async def _send(self, notification: Notification) -> Receipt:
         content = json.dumps(body(notification), ensure_ascii=True, allow_nan=False).encode("ascii")
@@ -93,7 +95,8 @@ class Webhook:
 
 def body(notification: Notification) -> dict[str, Any]:
     """Return what is sent. Times are seconds since the epoch, numbers that are none are null."""
-    return {
+    document = notification.document
+    told: dict[str, Any] = {
         "schema": SCHEMA,
         "key": notification.key,
         "fingerprint": notification.fingerprint,
@@ -112,6 +115,9 @@ def body(notification: Notification) -> dict[str, Any]:
         "runbook": notification.runbook,
         "link": notification.link,
     }
+    if document:
+        told["report"] = {"brief": document.brief, "markdown": document.markdown, "data": document.data}
+    return told
 
 
 def sign(secret: SecretStr, identity: str, timestamp: str, content: bytes) -> str:

@@ -90,6 +90,7 @@ def _joined(stretches: list[Stretch]) -> list[Stretch]:
     joined: list[Stretch] = []
     for stretch in sorted(stretches):
         if joined and joined[-1].width == stretch.width and joined[-1].until == stretch.after:
-            stretch = Stretch(stretch.width, joined.pop().after, stretch.until)  # noqa: PLW2901  # the two in one
-        joined.append(stretch)
+            joined[-1] = Stretch(stretch.width, joined[-1].after, stretch.until)
+        else:
+            joined.append(stretch)
     return joined

@@ -20,8 +20,9 @@ class Query:
     series are combined (`across`) for each distinct value of the attributes in `by`.
 
     * `last`: the newest value that is not older than `window`; a series that ended drops out.
-    * `increase`: the sum of positive deltas of each instance's series within the window; a fall is a counter reset,
-      a series born in the window counts from 0. `rate` is `increase / window`.
+    * `increase`: the sum of positive deltas of each instance's series within the window; a fall is a counter reset
+      (where the backend knows that the counter did not begin anew, of a clock that was put back: no delta), a series
+      born in the window counts from 0. `rate` is `increase / window`.
     * `pNN`: quantile of a histogram's increase over the window, all matching series merged per `by`.
     * `where`: attribute or resource attribute -> the values that match.
     * `complement`: 1 - x, applied after `across`.

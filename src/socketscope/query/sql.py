@@ -4,8 +4,6 @@ Pure: text and parameters come out, nobody is asked; which series match is looke
 of attributes never get into a statement.
 """
 
-# ruff: noqa: S608  # only names of our own columns are put into the text; every value is a bound parameter
-
 from __future__ import annotations
 
 from collections.abc import Sequence

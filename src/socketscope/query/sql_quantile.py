@@ -5,8 +5,6 @@ interpolation within the bucket that holds the rank. The first explicit bucket b
 negative, at that bound); what lies beyond the greatest bound answers that bound.
 """
 
-# ruff: noqa: S608  # only names of our own columns are put into the text; every value is a bound parameter
-
 from __future__ import annotations
 
 from socketscope.query.kept import POINTS, Stretch

@@ -4,8 +4,6 @@ The statements read pieces (`query/kept.py`), lay each into the windows that it 
 series in each window, and combine the series. A histogram counts as the series of its count.
 """
 
-# ruff: noqa: S608  # only names of our own columns are put into the text; every value is a bound parameter
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

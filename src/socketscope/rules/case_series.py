@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -76,9 +76,13 @@ class Timeline:
                 raise SeriesError(f'attributes as name="value", separated by commas; found {inner[position:]!r}')
             attributes[label[1]] = re.sub(r"\\(.)", r"\1", label[2])
             position = label.end()
-        if metric.kind == "histogram" and OBSERVED not in attributes:
-            raise SeriesError(f'{OBSERVED}="SECONDS" among the attributes, since {name} is a histogram')
-        return cls(metric, attributes, list(_values(values)))
+        found_values = list(_values(values))
+        if metric.kind == "histogram":
+            if not re.fullmatch(_NUMBER, attributes.get(OBSERVED, "")):
+                raise SeriesError(f'{OBSERVED}="SECONDS" among the attributes, since {name} is a histogram')
+            if wrong := [value for value in found_values if value is not None and (value < 0 or value % 1)]:
+                raise SeriesError(f"numbers of observations, as {name} is a histogram; found {wrong[0]:g}")
+        return cls(metric, attributes, found_values)
 
 
 def export(timelines: Iterable[Timeline], *, start: float, step: float, until: float) -> Iterator[bytes]:
@@ -106,12 +110,13 @@ def export_step(timelines: Iterable[Timeline], index: int, *, start: float, step
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    """A value of a series at one time; of a histogram the number of observations of each value."""
+    """A value of a series at one time; of a histogram, once it is put together, the observations of each value."""
 
     timeline: Timeline
-    value: float | Mapping[float, float]
+    value: float
     at_ns: int
     start_ns: int
+    observed: Mapping[float, float] = field(default_factory=dict)
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -170,17 +175,17 @@ def _merged(points: Iterable[_Point]) -> Iterator[_Point]:
             continue
         key = (point.timeline.metric.name, tuple(sorted(point.attributes.items())))
         before = histograms.get(key)
-        counted = dict(before.value) if before and isinstance(before.value, Mapping) else {}
-        counted[float(point.timeline.attributes[OBSERVED])] = float(point.value)  # type: ignore[arg-type]  # not merged yet
-        histograms[key] = replace(point, value=counted)
+        earlier = before.observed if before else {}
+        observed = {**earlier, float(point.timeline.attributes[OBSERVED]): point.value}
+        histograms[key] = replace(point, observed=observed)
     yield from histograms.values()
 
 
 def _metric(point: _Point) -> Metric:
     metric, attributes = point.timeline.metric, _pairs(point.attributes)
-    if isinstance(point.value, Mapping):
+    if metric.kind == "histogram":
         counts = [0] * (len(metric.buckets) + 1)
-        for observed, count in point.value.items():
+        for observed, count in point.observed.items():
             counts[bisect_left(metric.buckets, observed)] += int(count)
         histogram = HistogramDataPoint(
             attributes=attributes,

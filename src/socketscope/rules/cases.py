@@ -12,7 +12,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from socketscope.backends.embedded import EmbeddedBackend
-from socketscope.errors import RuleError
+from socketscope.errors import QueryError, RuleError
+from socketscope.query.sql_parts import MAX_STEPS
 from socketscope.rules.case_series import SeriesError, Timeline, export
 from socketscope.rules.document import Document, Place, read
 from socketscope.rules.evaluate import evaluate
@@ -21,6 +22,7 @@ from socketscope.rules.load import PACK, Mistake, collect, rules_of
 from socketscope.rules.mistakes import nearest, validate
 from socketscope.rules.model import Rule
 from socketscope.rules.observe import observe_range
+from socketscope.rules.quantities import written as duration
 from socketscope.rules.state import Condition, Health, RuleState
 from socketscope.store.ingest import SIGNALS, submit
 from socketscope.store.store import Store
@@ -105,7 +107,10 @@ class Case:
             named = {expected.alert for check in self.form.checks for expected in check.expect}
             failures = []
             for name in sorted(named):
-                failures += await self._follow(self.rules[name], backend)
+                try:
+                    failures += await self._follow(self.rules[name], backend)
+                except QueryError as error:
+                    failures.append(self._failure((), f"{name} can't be asked here: {error}"))
             return failures
         finally:
             await asyncio.to_thread(store.close)
@@ -201,6 +206,8 @@ def _check(
     form: CaseForm, document: Document, place: Place, rules: Mapping[str, Rule]
 ) -> tuple[list[RuleError], list[Timeline]]:
     mistakes, timelines = [], []
+    if form.step <= 0:
+        mistakes.append(document.mistake(("step",), "a duration over 0", within=place, found=form.step))
     for written, values in form.series.items():
         try:
             timelines.append(Timeline.read(written, values))
@@ -212,6 +219,9 @@ def _check(
                 where: Place = ("checks", index, "expect", number, "alert")
                 hint = f"the name of a rule{nearest(expected.alert, rules)}"
                 mistakes.append(document.mistake(where, hint, within=place, found=expected.alert))
+            elif check.at > (longest := (MAX_STEPS - 1) * rules[expected.alert].interval):
+                hint = f"at most {duration(longest)}, {MAX_STEPS} evaluations of {expected.alert}"
+                mistakes.append(document.mistake(("checks", index, "at"), hint, within=place, found=check.at))
     return mistakes, timelines
 
 

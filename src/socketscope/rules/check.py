@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final, NamedTuple
 
 from socketscope import semconv
 from socketscope.query.model import Query
 from socketscope.query.naming import KNOWN
 from socketscope.rules.document import Place
-from socketscope.rules.form import QueryForm, RatioForm, RuleForm
+from socketscope.rules.form import QueryForm, RatioForm, RawForm, RuleForm
 from socketscope.rules.mistakes import nearest
 from socketscope.rules.observe import COUNTING
-from socketscope.rules.text import placeholders
+from socketscope.rules.quantities import written
+from socketscope.rules.text import label_of, placeholders
 
 OURS: Final = ("websocket.", "socketscope.")
 """Every metric with such a name is in semconv."""
 PLACEHOLDERS: Final = "{value}, {threshold}, {labels} and {labels[ATTRIBUTE]}"
+SHORTEST: Final = 0.1
+"""Seconds between evaluations, at the least."""
+RESERVED: Final = ("alertname", "rule", "severity")
+"""Labels by which routes, silences and receivers know the rule itself."""
+_OF_POINTS: Final = frozenset(attribute.name for metric in KNOWN.values() for attribute in metric.attributes)
+"""Attributes that are of metrics and never of a resource."""
 _VERY_LIKE: Final = 0.92
 
 
@@ -37,9 +44,10 @@ def check_rule(form: RuleForm) -> Iterator[Wrong]:
     elif isinstance(query, RatioForm):
         yield from _check_ratio(query)
     yield from _check_threshold(form)
-    if form.interval <= 0:
-        yield Wrong(("interval",), "a duration over 0", form.interval)
-    yield from _check_summary(form.summary)
+    if form.interval < SHORTEST:
+        yield Wrong(("interval",), f"a duration of {written(SHORTEST)} or more", form.interval)
+    yield from _check_labels(form)
+    yield from _check_summary(form)
     absent = isinstance(query, QueryForm) and query.absent
     if absent and form.no_data == "alert":
         yield Wrong(("no_data",), "'keep': what asks for absence always has an answer", "alert")
@@ -73,8 +81,8 @@ def sides_of(form: RatioForm) -> list[QueryForm]:
     """Give both sides of a ratio as queries of their own; keys of the ratio hold where a side has none."""
     shared = {key: value for key, value in dict(form).items() if key != "ratio"}
     sides = []
-    for written in form.ratio:
-        side = written if isinstance(written, QueryForm) else QueryForm(metric=written)
+    for given in form.ratio:
+        side = given if isinstance(given, QueryForm) else QueryForm(metric=given)
         own = {key: value for key, value in dict(side).items() if key in side.model_fields_set or key not in shared}
         sides.append(QueryForm.model_construct(None, **{**shared, **own}))
     return sides
@@ -82,9 +90,9 @@ def sides_of(form: RatioForm) -> list[QueryForm]:
 
 def _check_ratio(form: RatioForm) -> Iterator[Wrong]:
     sides = sides_of(form)
-    for index, (written, side) in enumerate(zip(form.ratio, sides, strict=True)):
+    for index, (given, side) in enumerate(zip(form.ratio, sides, strict=True)):
         place: Place = ("query", "ratio", index)
-        yield from _check_query(side, place, named=isinstance(written, str))
+        yield from _check_query(side, place, named=isinstance(given, str))
         if side.absent:
             yield Wrong((*place, "absent"), "no absence in a ratio")
     above, below = (side.by for side in sides)
@@ -118,22 +126,30 @@ def _check_reduction(form: QueryForm, metric: semconv.Metric, place: Place, at: 
     elif form.over_time in COUNTING:
         if metric.kind in ("gauge", "up-down counter"):
             yield Wrong(where, f"last, avg, min or max: {metric.name} is a {metric.kind}", form.over_time)
+    elif metric.kind == "histogram" and not form.absent:
+        yield Wrong(where, f"p50 to p99, increase or rate: {metric.name} is a histogram", form.over_time)
     elif metric.kind == "counter" and not form.absent:
         yield Wrong(where, f"increase or rate: {metric.name} is a counter, which grows as long as a process lives")
 
 
 def _check_attributes(form: QueryForm, metric: semconv.Metric, place: Place) -> Iterator[Wrong]:
     known = {attribute.name: attribute for attribute in metric.attributes}
+
+    def is_none(name: str) -> bool:
+        return name not in known and (name.startswith(OURS) or (metric.name.startswith(OURS) and name in _OF_POINTS))
+
     for index, name in enumerate(form.by):
-        if name.startswith(OURS) and name not in known:
+        if is_none(name):
             yield Wrong(
                 (*place, "by", index), f"an attribute of {metric.name}: {', '.join(known) or 'it has none'}", name
             )
     for name, values in form.where.items():
-        if name.startswith(OURS) and name not in known:
+        if is_none(name):
             expected = f"an attribute of {metric.name}: {', '.join(known) or 'it has none'}{nearest(name, known)}"
             yield Wrong((*place, "where", name), expected)
             continue
+        if not values:
+            yield Wrong((*place, "where", name), "a value, or a list of values")
         allowed = known[name].values if name in known else ()
         unknown = [value for value in ([values] if isinstance(values, str) else values) if value not in allowed]
         if allowed and unknown:
@@ -141,12 +157,29 @@ def _check_attributes(form: QueryForm, metric: semconv.Metric, place: Place) -> 
             yield Wrong((*place, "where", name), expected, unknown[0])
 
 
-def _check_summary(summary: str) -> Iterator[Wrong]:
+def _check_labels(form: RuleForm) -> Iterator[Wrong]:
+    for name in form.labels:
+        if not name or name in RESERVED or name.startswith("__"):
+            expected = f"another name: {', '.join(RESERVED)}, and what begins with __, have a meaning of their own"
+            yield Wrong(("labels", name), expected, name)
+
+
+def _labels_of(form: RuleForm) -> Container[str] | None:
+    """Give the labels that alerts of a rule have; None where nobody knows."""
+    if isinstance(form.query, RawForm):
+        return None
+    by = form.query.by if isinstance(form.query, QueryForm) else sides_of(form.query)[0].by
+    return {*by, *form.labels}
+
+
+def _check_summary(rule: RuleForm) -> Iterator[Wrong]:
+    summary = rule.summary
     try:
         fields = list(placeholders(summary))
     except ValueError as error:
         yield Wrong(("summary",), f"text with {PLACEHOLDERS}, and {{{{ for a brace ({error})", summary)
         return
+    labels = _labels_of(rule)
     for _, field, form in fields:
         if field is None:
             continue
@@ -157,3 +190,5 @@ def _check_summary(summary: str) -> Iterator[Wrong]:
                 format(1.0, form)
             except ValueError as error:
                 yield Wrong(("summary",), f"a format of numbers after the colon ({error})", f"{{{field}:{form}}}")
+        elif field != "labels" and labels is not None and label_of(field) not in labels:
+            yield Wrong(("summary",), "labels that the rule has, by its 'by' or its 'labels'", f"{{{field}}}")

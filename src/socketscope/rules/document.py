@@ -63,10 +63,10 @@ def read(file: Path) -> tuple[Document, list[RuleError]]:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or str(error)
         return Document(file, None, None), [RuleError(file, mark.line + 1 if mark else 1, "file", f"YAML ({why})")]
-    except ValueError as error:  # as the 30th of February, which looks like a date
+    except (ValueError, RecursionError) as error:  # as the 30th of February, which looks like a date
         return Document(file, None, None), [RuleError(file, 1, "file", f"YAML with values that there are ({error})")]
     document = Document(file, data, root)
-    twice = [document.mistake(place, "each key once") for place in _twice(root, (), set())] if root else []
+    twice = [document.mistake(place, "each key once") for place, _ in repeated(root)]
     return document, twice
 
 
@@ -89,7 +89,13 @@ def _child(node: yaml.Node | None, step: str | int, line: int) -> tuple[yaml.Nod
     return None, line
 
 
-def _twice(node: yaml.Node, place: Place, seen: set[int]) -> Iterator[Place]:
+def repeated(root: yaml.Node | None) -> Iterator[tuple[Place, int]]:
+    """Yield every key that stands more than once in its mapping, with the line (from 1) where it does so again."""
+    if root is not None:
+        yield from _repeated(root, (), set())
+
+
+def _repeated(node: yaml.Node, place: Place, seen: set[int]) -> Iterator[tuple[Place, int]]:
     if id(node) in seen:  # an alias, looked at where its anchor is
         return
     seen.add(id(node))
@@ -99,12 +105,12 @@ def _twice(node: yaml.Node, place: Place, seen: set[int]) -> Iterator[Place]:
             if not isinstance(key, yaml.ScalarNode):
                 continue
             if key.value in keys:
-                yield (*place, key.value)
+                yield (*place, key.value), key.start_mark.line + 1
             keys.add(key.value)
-            yield from _twice(value, (*place, key.value), seen)
+            yield from _repeated(value, (*place, key.value), seen)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            yield from _twice(value, (*place, index), seen)
+            yield from _repeated(value, (*place, index), seen)
 
 
 def places(error: Sequence[str | int]) -> Place:

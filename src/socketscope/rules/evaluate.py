@@ -135,8 +135,9 @@ def _change(
     now: Condition = after.state if after else "inactive"
     if was == now:
         return None
-    if after is None:
-        assert before is not None  # noqa: S101 - it was not inactive
-        ended = replace(before, value=reading.value if reading else before.value)
-        return Transition(moment.rule.name, ended, was, now, moment.at, expired=expired)
-    return Transition(moment.rule.name, after, was, now, moment.at)
+    if after is not None:
+        return Transition(moment.rule.name, after, was, now, moment.at)
+    if before is None:
+        return None
+    ended = replace(before, value=reading.value if reading else before.value)
+    return Transition(moment.rule.name, ended, was, now, moment.at, expired=expired)

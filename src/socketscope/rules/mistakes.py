@@ -27,16 +27,21 @@ _TAGGED: Final[dict[int | str, type[BaseModel]]] = {
 """The shape of each member of a union, by its tag."""
 _MOST_MISTAKES: Final = 5
 """Rounds of taking away what is wrong; one is nearly always enough."""
+_NAME: Final = "letters, digits and _, beginning with no digit"
+"""The one pattern that a file of rules knows."""
 _KINDS: Final = {
     "string_type": "text",
     "bool_type": "true or false",
     "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "mapping_type": "keys and values",
+    "string_too_short": "text that is not empty",
     "dict_type": "keys and values",
     "model_type": "keys and values",
     "model_attributes_type": "keys and values",
     "union_tag_not_found": "keys and values, with 'metric', 'ratio' or 'raw'",
     "union_tag_invalid": "keys and values, with 'metric', 'ratio' or 'raw'",
-    "string_pattern_mismatch": "letters, digits and _, beginning with no digit",
     "float_type": "a number",
     "int_type": "a whole number",
 }
@@ -67,6 +72,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Give a hint of the names that are like `name`: empty, or " (nearest: a, b)"."""
     found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f" (nearest: {', '.join(found)})" if found else ""
+
+
+def wanted(detail: ErrorDetails) -> str:
+    """Say what pydantic expected, in the words of a file and not in those of Python."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        return f"text like {context.get('pattern')}"
+    if kind == "too_short":
+        return f"at least {context.get('min_length')}"
+    return _KINDS.get(kind) or detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
 
 
 def _removed(data: Any, place: Place) -> bool:
@@ -105,7 +120,7 @@ def _mistakes(
         elif kind in ("too_short", "too_long"):
             yield document.mistake(place, _how_many(detail), within=within)
         else:
-            expected = _KINDS.get(kind) or detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            expected = _NAME if kind == "string_pattern_mismatch" else wanted(detail)
             yield document.mistake(place, expected, within=within, found=found)
 
 

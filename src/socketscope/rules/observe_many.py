@@ -1,16 +1,14 @@
-"""What a backend answers to many rules at one moment: all at once where it can, else several at a time."""
+"""What a backend that takes many questions at once answers to many rules at one moment."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from socketscope.backends.base import Metrics, Sample
-from socketscope.errors import BackendError, QueryError
+from socketscope.backends.base import Sample
 from socketscope.query.model import Query
-from socketscope.rules.model import Raw, Rule
+from socketscope.rules.model import Rule
 from socketscope.rules.observe import (
     NOTHING,
     Labels,
@@ -18,13 +16,9 @@ from socketscope.rules.observe import (
     Values,
     alive_parts,
     combine,
-    observe,
     parts,
     values_of,
 )
-
-AT_ONCE: Final = 8
-"""Rules that are asked at the same time of a backend that answers one question at a time."""
 
 
 @runtime_checkable
@@ -38,31 +32,15 @@ class ManyMetrics(Protocol):
 
 async def observe_many(
     rules: Sequence[Rule],
-    backend: Metrics,
+    backend: ManyMetrics,
     *,
     at: float,
     known: Mapping[str, Collection[Labels]] = MappingProxyType({}),
 ) -> list[Observation]:
-    """Ask for all rules, each as `observe` does, and answer in their order; `known` is by the name of the rule."""
-    if isinstance(backend, ManyMetrics) and not any(isinstance(rule.query, Raw) for rule in rules):
-        try:
-            return await _together(rules, backend, at, known)
-        except BackendError as error:
-            return [Observation(problem=str(error), unreachable=True) for _ in rules]
-        except QueryError:  # one of them can't be asked; one by one it is found which
-            pass
-    limit = asyncio.Semaphore(AT_ONCE)
+    """Ask for all rules, none of them raw, and answer in their order as `observe` would; `known` is by a rule's name.
 
-    async def one(rule: Rule) -> Observation:
-        async with limit:
-            return await observe(rule, backend, at=at, known=known.get(rule.name, ()))
-
-    return list(await asyncio.gather(*map(one, rules)))
-
-
-async def _together(
-    rules: Sequence[Rule], backend: ManyMetrics, at: float, known: Mapping[str, Collection[Labels]]
-) -> list[Observation]:
+    Raises `BackendError`, and `QueryError` if one of them can't be asked.
+    """
     asked = [[part for part in parts(rule) if isinstance(part, Query)] for rule in rules]
     answers = await _answers((part for questions in asked for part in questions), backend, at)
     found = [

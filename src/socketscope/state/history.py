@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sqlite3 import Row
 from typing import Literal
 
@@ -88,11 +88,39 @@ class History:
         )
         return [Episode(**{**dict(row), "labels": json.loads(row["labels"])}) for row in rows]
 
+    def during(self, since: float, until: float, *, limit: int = 1000) -> list[Episode]:
+        """Return the alerts that fired in `[since, until)`, or before and still did then, in the order of firing.
+
+        An alert that ended after `until` still fires then. Of more than `limit` the last to fire.
+        """
+        rows = self._database.read(
+            """
+            SELECT fired.rule, fired.fingerprint, fired.labels, fired.severity, fired.at AS fired_at, fired.value,
+                   min(ended.at) AS ended_at, ended.change AS "end"
+            FROM history AS fired
+            LEFT JOIN history AS ended
+              ON ended.fingerprint = fired.fingerprint AND ended.started_at = fired.started_at
+              AND ended.change IN ('resolved', 'expired', 'removed')
+            WHERE fired.change = 'firing' AND fired.at < ?
+            GROUP BY fired.id HAVING ended_at IS NULL OR ended_at >= ?
+            ORDER BY fired.at DESC, fired.id DESC LIMIT ?
+            """,
+            until,
+            since,
+            limit,
+        )
+        found = [Episode(**{**dict(row), "labels": json.loads(row["labels"])}) for row in reversed(rows)]
+        return [
+            replace(one, ended_at=None, end=None) if one.ended_at is not None and one.ended_at >= until else one
+            for one in found
+        ]
+
     def prune(self, before: float) -> None:
         """Drop what happened before then."""
         self._database.write("DELETE FROM history WHERE at < ?", before)
 
 
 def _entry(row: Row) -> Entry:
-    kept = {key: row[key] for key in row.keys() if key not in ("id", "labels")}  # noqa: SIM118 - a Row is no mapping
-    return Entry(**kept, labels=json.loads(row["labels"]))
+    columns = dict(row)
+    del columns["id"]
+    return Entry(**{**columns, "labels": json.loads(row["labels"])})

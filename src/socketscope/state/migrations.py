@@ -82,5 +82,27 @@ MIGRATIONS: Final = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        """
+        CREATE TABLE documents (            -- what letters carry that is long; many letters carry the same
+            key TEXT PRIMARY KEY,           -- of the notification
+            document TEXT NOT NULL          -- as JSON
+        )
+        """,
+        """
+        CREATE TABLE reports (
+            date TEXT PRIMARY KEY,          -- the local day that it is about
+            status TEXT NOT NULL CHECK (status IN ('due', 'made', 'given_up')),
+            due_at REAL NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            next_at REAL NOT NULL,          -- when it is tried, while it is due
+            ended_at REAL,
+            detail TEXT NOT NULL DEFAULT '',
+            json TEXT,
+            html TEXT,
+            md TEXT
+        )
+        """,
+    ),
 )
 """Version n of the file is what the first n steps make."""

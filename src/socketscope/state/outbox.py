@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from sqlite3 import Row
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
 from socketscope.notify.base import Notification
+from socketscope.notify.document import Document
 from socketscope.state.database import Database, to_json
 
 Fate = Literal["pending", "delivered", "dead"]
+LONGEST_WAIT: Final = 2 * 86_400.0
+"""Seconds; no letter waits longer for its next attempt. Receivers are granted a day (`notify/http.py`)."""
 _NOTIFICATION = TypeAdapter(Notification)
+_DOCUMENT = TypeAdapter(Document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +25,7 @@ class Letter:
     """One notification to one receiver.
 
     `queued_at`: when it was put there, or sent again by hand; `ended_at`: when it was delivered or given up; `detail`:
-    what the last attempt brought.
+    what the last attempt brought. What is long, the notification's document, is there only when it is to be sent.
     """
 
     id: int
@@ -46,24 +50,32 @@ class Outbox:
 
     def put(self, notifier: str, notification: Notification, *, now: float) -> bool:
         """Queue a notification; False where the receiver was sent one with this key already."""
-        text = to_json(asdict(notification))
-        changed = self._database.write(
-            "INSERT OR IGNORE INTO outbox (notifier, key, fingerprint, notification, status, created_at, queued_at,"
-            " next_at) VALUES (?, ?, ?, ?, 'pending', ?, ?, ?)",
-            notifier,
-            notification.key,
-            notification.fingerprint,
-            text,
-            now,
-            now,
-            now,
-        )
+        text = to_json(asdict(replace(notification, document=None)))
+        with self._database.transaction():
+            changed = self._database.write(
+                "INSERT OR IGNORE INTO outbox (notifier, key, fingerprint, notification, status, created_at, queued_at,"
+                " next_at) VALUES (?, ?, ?, ?, 'pending', ?, ?, ?)",
+                notifier,
+                notification.key,
+                notification.fingerprint,
+                text,
+                now,
+                now,
+                now,
+            )
+            if changed and notification.document:
+                document = _DOCUMENT.dump_json(notification.document).decode()
+                self._database.write("INSERT OR IGNORE INTO documents VALUES (?, ?)", notification.key, document)
         return changed > 0
 
     def due(self, notifier: str, now: float) -> Letter | None:
         """Return the letter that is to be sent next; None where none is due."""
-        rows = self._database.read(f"{_FIRST_PENDING} AND next_at <= ? ORDER BY next_at, id LIMIT 1", notifier, now)
-        return _letter(rows[0]) if rows else None
+        # What was put in the future, or waits for longer than anybody asks to, was so under a clock that was set back.
+        due = "(next_at <= ? OR queued_at > ? OR next_at > ?)"
+        rows = self._database.read(
+            f"{_FIRST_PENDING} AND {due} ORDER BY next_at, id LIMIT 1", notifier, now, now, now + LONGEST_WAIT
+        )
+        return self._with_document(_letter(rows[0])) if rows else None
 
     def next_at(self, notifier: str) -> float | None:
         """Return when the next letter to a receiver is due; None where none waits."""
@@ -78,11 +90,14 @@ class Outbox:
         return str(rows[0]["thread"]) if rows else None
 
     def delivered(self, letter: Letter, *, now: float, thread: str | None, detail: str = "") -> None:
-        """Note that the receiver has it; `thread` is kept for what follows of the alert, up to its end."""
+        """Note that the receiver has it; `thread` is kept for what follows of the alert, up to its end.
+
+        Nothing follows of a report.
+        """
         fingerprint = letter.notification.fingerprint
         with self._database.transaction():
             self._end(letter.id, "delivered", now, detail)
-            if letter.notification.status == "resolved":
+            if letter.notification.status in ("resolved", "report"):
                 self._database.write(
                     "DELETE FROM threads WHERE notifier = ? AND fingerprint = ?", letter.notifier, fingerprint
                 )
@@ -113,14 +128,15 @@ class Outbox:
         return [_letter(row) for row in self._database.read("SELECT * FROM outbox ORDER BY id DESC LIMIT ?", limit)]
 
     def resend(self, letter: int, *, now: float) -> bool:
-        """Try a dead letter again, as if it were new; False where there is none of this id."""
-        changed = self._database.write(
-            "UPDATE outbox SET status = 'pending', attempts = 0, queued_at = ?, next_at = ?, ended_at = NULL"
-            " WHERE id = ? AND status = 'dead'",
-            now,
-            now,
-            letter,
-        )
+        """Try a dead letter again, as if it were new; False where there is none of this id.
+
+        If the receiver has later news of the alert already, the latest follows, so that a beginning that arrives after
+        its end leaves no alert behind that nobody resolves.
+        """
+        with self._database.transaction():
+            changed = self._database.write(f"{_AGAIN} WHERE id = ? AND status = 'dead'", now, now, letter)
+            if changed:
+                self._database.write(f"{_AGAIN} WHERE id = ({_LATEST_DELIVERED})", now, now, letter)
         return changed > 0
 
     def pending(self) -> dict[str, int]:
@@ -131,8 +147,21 @@ class Outbox:
         return {row["notifier"]: row["letters"] for row in rows}
 
     def prune(self, before: float) -> None:
-        """Drop what was delivered or given up before then."""
-        self._database.write("DELETE FROM outbox WHERE ended_at < ?", before)
+        """Drop what was delivered or given up before then, and documents and threads of which nothing is left."""
+        with self._database.transaction():
+            self._database.write("DELETE FROM outbox WHERE ended_at < ?", before)
+            self._database.write("DELETE FROM documents WHERE key NOT IN (SELECT key FROM outbox)")
+            self._database.write(
+                "DELETE FROM threads WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.notifier = threads.notifier"
+                " AND outbox.fingerprint = threads.fingerprint)"
+            )
+
+    def _with_document(self, letter: Letter) -> Letter:
+        rows = self._database.read("SELECT document FROM documents WHERE key = ?", letter.notification.key)
+        if not rows:
+            return letter
+        document = _DOCUMENT.validate_json(rows[0]["document"])
+        return replace(letter, notification=replace(letter.notification, document=document))
 
     def _end(self, letter: int, status: Fate, now: float, detail: str) -> None:
         self._database.write(
@@ -144,6 +173,12 @@ class Outbox:
         )
 
 
+_AGAIN = "UPDATE outbox SET status = 'pending', attempts = 0, queued_at = ?, next_at = ?, ended_at = NULL"
+_LATEST_DELIVERED = """
+    SELECT max(later.id) FROM outbox AS later JOIN outbox AS letter
+    ON later.notifier = letter.notifier AND later.fingerprint = letter.fingerprint AND later.id > letter.id
+    WHERE letter.id = ? AND later.status = 'delivered'
+"""
 _FIRST_PENDING = """
     SELECT * FROM outbox AS letter WHERE notifier = ? AND status = 'pending' AND NOT EXISTS (
         SELECT 1 FROM outbox AS earlier WHERE earlier.notifier = letter.notifier

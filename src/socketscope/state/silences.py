@@ -6,10 +6,10 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from sqlite3 import Row
 
 from socketscope.state.database import Database, to_json
+from socketscope.state.matching import matches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +28,7 @@ class Silence:
 
     def matches(self, rule: str, severity: str, labels: Mapping[str, str]) -> bool:
         """Whether an alert is silenced by this, its expiry aside."""
-        known = {**labels, "rule": rule, "severity": severity}
-        return all(fnmatchcase(known.get(name, ""), value) for name, value in self.matchers.items())
+        return matches(self.matchers, rule=rule, severity=severity, labels=labels)
 
 
 class Silences:

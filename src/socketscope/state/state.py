@@ -11,6 +11,7 @@ from socketscope.state.database import Database
 from socketscope.state.history import History
 from socketscope.state.notices import Notices
 from socketscope.state.outbox import Outbox
+from socketscope.state.reports import Reports
 from socketscope.state.rule_states import RuleStates
 from socketscope.state.silences import Silences
 
@@ -29,6 +30,7 @@ class State:
         self.silences = Silences(database)
         self.outbox = Outbox(database)
         self.beats = Beats(database)
+        self.reports = Reports(database)
         self._database = database
 
     @classmethod

@@ -30,18 +30,19 @@ _PART: Final = struct.Struct("<QQ")  # where, and how many bytes
 _DIGEST: Final = hashlib.sha256().digest_size
 
 
-def checkpoint(connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
-    """Move the log into the file at `path` (None: in memory). Raises what DuckDB and the system raise."""
-    if path is not None:
-        _write(_journal(path), path, connection)
+def checkpoint(connection: duckdb.DuckDBPyConnection, path: Path, file: BinaryIO) -> None:
+    """Move the log into the file at `path`. Raises what DuckDB and the system raise.
+
+    `file` is that file, open to be read, and stays open: to close it would give DuckDB's lock back.
+    """
+    journal = _journal(path)
+    _write(journal, file, connection)
     try:
         connection.execute("CHECKPOINT")
     except duckdb.TransactionException:  # refused: nothing was begun
-        if path is not None:
-            _journal(path).unlink()
+        journal.unlink()
         raise
-    if path is not None:
-        _journal(path).unlink()
+    journal.unlink()
 
 
 def recover(path: Path) -> None:
@@ -67,12 +68,12 @@ def _journal(path: Path) -> Path:
     return path.with_name(path.name + ".journal")
 
 
-def _write(journal: Path, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+def _write(journal: Path, file: BinaryIO, connection: duckdb.DuckDBPyConnection) -> None:
     [(block_size,)] = connection.execute("SELECT block_size FROM pragma_database_size()").fetchall()
     blocks = connection.execute("SELECT block_id FROM pragma_metadata_info() ORDER BY block_id").fetchall()
     places = [(0, HEADERS), *((HEADERS + number * block_size, block_size) for (number,) in blocks)]
     digest = hashlib.sha256()
-    with path.open("rb") as file, journal.open("wb") as out:
+    with journal.open("wb") as out:
         for piece in _pieces(file, places):
             digest.update(piece)
             out.write(piece)

@@ -16,7 +16,7 @@ from socketscope.errors import StoreError
 from socketscope.store import file
 from socketscope.store.checkpoint import checkpoint
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 RESERVE_BYTES: Final = 64 << 20
 """What is left free of a disk: enough to move DuckDB's log (16 MiB) into the file, without which it gives up."""
@@ -27,14 +27,16 @@ class Database:
 
     After an error that DuckDB can't go on from (a log that could not be moved into the file as the disk is full) it
     is `broken`: `reopen` makes it whole again, from the file, in which everything is that was committed.
+
+    DuckDB keeps other processes out by a lock of POSIX, and such a lock is gone as soon as its process closes any
+    descriptor of the file. So check-points read the file through one descriptor, which is closed after the connection.
     """
 
     def __init__(self, path: Path | None, *, now_ns: int) -> None:
         self.path = path
         self.broken = False
-        self.connection = file.connect(path, now_ns=now_ns)
-        self._reader = self.connection.cursor()
         self._created_ns = now_ns
+        self._connect()
         self._changed = threading.Condition()
         self._reading = 0
         self._closed = False
@@ -80,8 +82,7 @@ class Database:
         with self._changed:
             self._changed.wait_for(lambda: not self._reading)
             self._disconnect()
-            self.connection = file.connect(self.path, now_ns=self._created_ns)
-            self._reader = self.connection.cursor()
+            self._connect()
             self.broken = False
 
     def start_closing(self) -> bool:
@@ -99,7 +100,7 @@ class Database:
             try:
                 self.checkpoint()
             except (duckdb.Error, OSError) as error:  # the log stays then, and is replayed next time
-                _log.warning("the log of %s could not be moved into it: %s", self.path, error)
+                _logger.warning("the log of %s could not be moved into it: %s", self.path, error)
         self._disconnect()
 
     def checkpoint(self) -> bool:
@@ -108,7 +109,10 @@ class Database:
         Raises what DuckDB and the system raise.
         """
         try:
-            checkpoint(self.connection, self.path)
+            if self.path is None or self._file is None:
+                self.connection.execute("CHECKPOINT")
+            else:
+                checkpoint(self.connection, self.path, self._file)
         except duckdb.TransactionException:
             return False
         except duckdb.Error as error:
@@ -130,8 +134,15 @@ class Database:
         """It takes no more questions."""
         return self._closed
 
+    def _connect(self) -> None:
+        self.connection = file.connect(self.path, now_ns=self._created_ns)
+        self._reader = self.connection.cursor()
+        self._file = None if self.path is None else self.path.open("rb", buffering=0)  # never what it was before
+
     def _disconnect(self) -> None:
         # A connection that is broken complains of being closed, too.
         for connection in (self._reader, self.connection):
             with contextlib.suppress(duckdb.Error):
                 connection.close()
+        if self._file is not None:
+            self._file.close()

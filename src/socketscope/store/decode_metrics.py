@@ -1,8 +1,8 @@
 """OTLP metrics -> rows.
 
-Not stored, but counted as rejected: summaries, values that are not finite, numbers beyond 63 bits, points without a
-time or older than what is kept, sums and histograms of unspecified temporality. A point flagged "no recorded value"
-is skipped: it says that there is nothing.
+Not stored, but counted as rejected: summaries, points without a value or with one that is not finite, histograms of
+more than `MAX_COUNT` observations, points without a time or older than what is kept, sums and histograms of unspecified
+temporality. A point flagged "no recorded value" is skipped: it says that there is nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, D
 
 from socketscope.store.attributes import canonical, mapping_of
 from socketscope.store.buckets import COARSEST, FINEST, Explicit, Exponential, Shape
-from socketscope.store.rows import MAX_NS, Batch, HistogramRow
+from socketscope.store.rows import MAX_COUNT, MAX_NS, Batch, HistogramRow
 from socketscope.store.series import Series, TooManySeriesError
 from socketscope.store.streams import BadBoundsError, Stream, Streams
 
@@ -71,6 +71,9 @@ def _decode_numbers(batch: Batch, stream: Stream, points: Iterable[Any], oldest_
         value = point.as_double or float(point.as_int)  # the one that is not there is 0
         if not (oldest_ns < time_ns <= MAX_NS and start_ns <= MAX_NS and isfinite(value)):
             batch.reject(f"{stream.name}: {_wrong_time(point, oldest_ns) or 'the value is not finite'}")
+            continue
+        if not value and point.WhichOneof("value") is None:
+            batch.reject(f"{stream.name}: the point has no value")
             continue
         try:
             series = series_of(point)
@@ -153,17 +156,17 @@ def _wrong_time(point: Any, oldest_ns: int) -> str | None:
 
 
 def _wrong_histogram(point: Any, shape: Shape) -> str | None:
-    if point.count > MAX_NS or not (isfinite(point.sum) and isfinite(point.min) and isfinite(point.max)):
+    if point.count > MAX_COUNT or not (isfinite(point.sum) and isfinite(point.min) and isfinite(point.max)):
         return "count, sum, min or max is out of range"
     if isinstance(shape, Exponential):
         if not COARSEST <= shape.scale <= FINEST:
             return f"scale {shape.scale} is not within {COARSEST}..{FINEST}"
         if not 0 <= shape.zero_threshold < float("inf"):
             return "zero_threshold is out of range"
-        greatest = max(shape.zero_count, *shape.positive_counts, *shape.negative_counts, 0)
+        counted = shape.zero_count + sum(shape.positive_counts) + sum(shape.negative_counts)
     else:
         bounds = len(point.explicit_bounds)
         if len(shape.counts) != bounds + 1:
             return f"{bounds} bounds need {bounds + 1} counts, not {len(shape.counts)}"
-        greatest = max(shape.counts)
-    return "a bucket's count is out of range" if greatest > MAX_NS else None
+        counted = sum(shape.counts)
+    return "the buckets' counts are out of range" if counted > MAX_COUNT else None

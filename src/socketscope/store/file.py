@@ -43,7 +43,7 @@ def connect(path: Path | None, *, now_ns: int) -> duckdb.DuckDBPyConnection:
         if not _is_store(connection):
             connection.begin()
             connection.execute(schema.TABLES)
-            connection.execute(f"INSERT INTO {schema.META} VALUES (?, ?, 0, 0, 0, 0, 0)", [schema.VERSION, now_ns])  # noqa: S608  # our own table
+            connection.execute(f"INSERT INTO {schema.META} VALUES (?, ?, 0, 0, 0, 0, 0)", [schema.VERSION, now_ns])
             connection.commit()
     except duckdb.Error as error:
         connection.close()
@@ -82,7 +82,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     if schema.META not in tables:
         raise StoreDamagedError(str(path), "it is a DuckDB database, but not one of socketscope")
     try:
-        versions = connection.execute(f"SELECT version FROM {schema.META}").fetchall()  # noqa: S608  # our own table
+        versions = connection.execute(f"SELECT version FROM {schema.META}").fetchall()
     except duckdb.Error as error:
         raise StoreDamagedError(str(path), str(error)) from error
     if versions != [(schema.VERSION,)]:

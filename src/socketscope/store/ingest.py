@@ -70,11 +70,11 @@ def _answering(response: Any, rejected: str) -> Callable[[Batch], Message]:
     """Make answers of a class, whose partial success counts what was rejected in a field."""
 
     def answer(batch: Batch) -> Message:
-        message: Message = response()
+        made = response()
         if batch.rejected:
-            partial: Any = message.partial_success  # type: ignore[attr-defined]  # all three answers have it
-            setattr(partial, rejected, batch.rejected)
-            partial.error_message = batch.reason
+            setattr(made.partial_success, rejected, batch.rejected)
+            made.partial_success.error_message = batch.reason
+        message: Message = made
         return message
 
     return answer

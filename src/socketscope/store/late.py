@@ -11,22 +11,33 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from socketscope.store.points import Points, Row
 from socketscope.store.rows import HistogramRow, NumberRow
 from socketscope.store.series import Series
-from socketscope.store.state import shape_of
+from socketscope.store.state import compared_with, shape_of
 
 if TYPE_CHECKING:
     import duckdb
 
 _AROUND = """WITH asked AS (
-    SELECT unnest($ids::BIGINT[]) AS series_id, unnest($low::BIGINT[]) AS low, unnest($high::BIGINT[]) AS high
+    SELECT unnest($ids::BIGINT[]) AS series_id, unnest($low::BIGINT[]) AS low, unnest($high::BIGINT[]) AS high,
+        unnest($top::DOUBLE[]) AS top, unnest($cumulates::BOOLEAN[]) AS cumulates
+),
+stored AS MATERIALIZED (
+    SELECT series_id, time_ns, start_ns, {value}::DOUBLE AS value, low, high, top, cumulates
+    FROM {table} JOIN asked USING (series_id)
+),
+begins AS ({begins}),
+marked AS (
+    SELECT stored.*, max(value) OVER (PARTITION BY series_id ORDER BY time_ns) AS mark
+    FROM stored LEFT JOIN begins USING (series_id) WHERE time_ns >= coalesce(begin_ns, 0)
 ),
 ends AS (
-    SELECT series_id,
-        max(time_ns) FILTER (WHERE time_ns <= low) AS begin_ns, min(time_ns) FILTER (WHERE time_ns > high) AS end_ns
-    FROM {table} JOIN asked USING (series_id) GROUP BY series_id
+    SELECT series_id, min(time_ns) AS end_ns FROM marked
+    WHERE time_ns > high AND (NOT cumulates OR start_ns = 0 OR value >= greatest(top, mark)) GROUP BY series_id
 )
-SELECT {table}.* FROM {table} JOIN ends USING (series_id)
-WHERE time_ns >= coalesce(begin_ns, time_ns) AND time_ns <= coalesce(end_ns, time_ns) ORDER BY series_id, time_ns"""
-"""What is stored of a series from its newest point not after `low` to its oldest one after `high`."""
+SELECT {table}.* FROM {table} JOIN asked USING (series_id)
+LEFT JOIN begins USING (series_id) LEFT JOIN ends USING (series_id)
+WHERE time_ns >= coalesce(begin_ns, 0) AND time_ns <= coalesce(end_ns, time_ns) ORDER BY series_id, time_ns"""
+"""What is stored of a series from the point with which those after `low` are compared, to the first one after `high`
+whose step is sure not to change any more what comes after it: it is no less than anything before it, late or not."""
 
 _DELETE = """DELETE FROM {table} USING (
     SELECT unnest($ids::BIGINT[]) AS series_id, unnest($times::BIGINT[]) AS time_ns
@@ -37,6 +48,8 @@ class _Kind(NamedTuple):
     """How points of a table are read from its rows, added, and taken as what was there before."""
 
     table: str
+    value: str
+    value_of: Callable[[Any], float]
     point_of: Callable[[Series, Row], Any]
     add: Callable[[Points, Series, Any], None]
     resume: Callable[[Series, Any], None]
@@ -65,9 +78,23 @@ def _resume_histogram(series: Series, point: HistogramRow) -> None:
     series.shape = point.shape
 
 
-_NUMBERS = _Kind("number_points", lambda _, row: row[1:4], _add_number, _resume_number, lambda points: points.numbers)
+_NUMBERS = _Kind(
+    "number_points",
+    "value",
+    lambda point: point[2],
+    lambda _, row: row[1:4],
+    _add_number,
+    _resume_number,
+    lambda points: points.numbers,
+)
 _HISTOGRAMS = _Kind(
-    "histogram_points", _histogram_of, _add_histogram, _resume_histogram, lambda points: points.histograms
+    "histogram_points",
+    "count",
+    lambda point: point.count,
+    _histogram_of,
+    _add_histogram,
+    _resume_histogram,
+    lambda points: points.histograms,
 )
 
 
@@ -102,9 +129,13 @@ def _insert(
         "ids": [series.id for series in late],
         "low": [min(times) for times in late.values()],
         "high": [max(times) for times in late.values()],
+        "top": [max(map(kind.value_of, times.values())) for times in late.values()],
+        "cumulates": [series.cumulates for series in late],
     }
     stored: dict[int | None, dict[int, Row]] = defaultdict(dict)
-    for row in connection.execute(_AROUND.format(table=kind.table), around).fetchall():
+    begins = compared_with("stored", "time_ns <= low")
+    around_them = _AROUND.format(table=kind.table, value=kind.value, begins=begins)
+    for row in connection.execute(around_them, around).fetchall():
         stored[row[0]][row[1]] = row
     oldest, newborn = [], []
     replaced: list[tuple[int | None, int]] = []
@@ -147,4 +178,6 @@ def _walk(
             rows.pop()
         else:
             replaced.append((series.id, time_ns))
+    if walker.time_ns == series.time_ns:  # the newest one, with which the next one is compared
+        series.start_ns, series.value, series.shape = walker.start_ns, walker.value, walker.shape
     return replaced

@@ -21,11 +21,9 @@ def decode(body: bytes, message: Message) -> Message:
         parsed = json.loads(body)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    if not isinstance(parsed, dict):
-        raise ValueError("an object is expected")  # noqa: TRY004  # of the body, not of a caller's argument
     try:
         json_format.ParseDict(
-            _with_base64(parsed, 0), message, ignore_unknown_fields=True, max_recursion_depth=_DEEPEST
+            _with_base64(_object(parsed), 0), message, ignore_unknown_fields=True, max_recursion_depth=_DEEPEST
         )
     except json_format.ParseError as error:
         raise ValueError(str(error)) from error
@@ -35,6 +33,12 @@ def decode(body: bytes, message: Message) -> Message:
 def encode(message: Message) -> str:
     """Write an answer as JSON; none of them holds an id."""
     return json_format.MessageToJson(message, indent=None)
+
+
+def _object(parsed: Any) -> dict[str, Any]:
+    if not isinstance(parsed, dict):
+        raise json_format.ParseError("an object is expected")
+    return parsed
 
 
 def _with_base64(value: Any, depth: int) -> Any:

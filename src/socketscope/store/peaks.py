@@ -4,8 +4,6 @@ A value stands until its series' next point, but no longer than a report does: t
 at least `$live` and at most `LOOKBACK_NS`.
 """
 
-# ruff: noqa: S608  # built from our own names; every value is a bound parameter
-
 from __future__ import annotations
 
 from collections.abc import Iterator

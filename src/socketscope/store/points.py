@@ -1,4 +1,9 @@
-"""New points as rows: each with its step, the increase since its series' newest point."""
+"""New points as rows: each with its step, the increase since the points before it in its series.
+
+A counter that tells when it began (`start_ns`) can't fall as long as that stays the same. A lower value at a later time
+is then no reset: the clock of its process was put back, and so what it counted came with earlier times than what it had
+counted before. Steps are the increases of the greatest value so far, in the order of times, and add up to it.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +28,9 @@ lowers VARCHAR, uppers VARCHAR, increments VARCHAR"""
 class Points:
     """Rows of one transaction. Each `add` takes a point that is newer than its series' newest, and makes it that.
 
-    Cumulative values that fall, or start anew, count from 0. The first point of a series counts from 0 too if the
-    series was born under the store's eyes (or does not tell when); what an older one had counted is a row of `births`.
+    Cumulative values that start anew count from 0, and so do those that fall and don't tell when they began. The first
+    point of a series counts from 0 too if the series was born under the store's eyes (or does not tell when);
+    what an older one had counted is a row of `births`.
     """
 
     def __init__(self, created_ns: int) -> None:
@@ -37,6 +43,10 @@ class Points:
         """Take a number."""
         if series.is_delta:
             step = value
+        elif series.is_below(start_ns, value):
+            series.time_ns = time_ns
+            self.numbers.append((series.id, time_ns, start_ns, value, 0.0))
+            return
         elif series.time_ns:
             before = series.value
             step = value if value < before or 0 < series.start_ns < start_ns else value - before
@@ -50,6 +60,10 @@ class Points:
 
     def add_histogram(self, series: Series, row: HistogramRow) -> None:
         """Take a histogram: its count and each of its buckets."""
+        if series.is_below(row.start_ns, row.count):
+            series.time_ns = row.time_ns
+            self._append(series, row, 0.0, Growth([], [], []))
+            return
         bounds = series.key.bounds
         before = None if series.is_delta else series.shape
         grown = None
@@ -64,8 +78,11 @@ class Points:
                 step, grown = 0, Growth([], [], [])
         series.time_ns, series.start_ns, series.value = row.time_ns, row.start_ns, row.count
         series.shape = row.shape
+        self._append(series, row, float(step), grown)
+
+    def _append(self, series: Series, row: HistogramRow, step: float, grown: Growth) -> None:
         self.histograms.append((
-            series.id, row.time_ns, row.start_ns, row.count, float(step), row.sum, row.min, row.max,
+            series.id, row.time_ns, row.start_ns, row.count, step, row.sum, row.min, row.max,
             *shape_columns(row.shape), *grown,
         ))  # fmt: skip
 

@@ -16,6 +16,10 @@ from socketscope.store.rpc_status import encoded_status
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    Interceptor = grpc.ServerInterceptor[Any, Any]  # generic in the stubs alone
+else:
+    Interceptor = grpc.ServerInterceptor
+
 UNAUTHENTICATED: Final = 16
 """gRPC's code; the bodies of refusals over HTTP have it too."""
 MESSAGE: Final = (
@@ -24,7 +28,7 @@ MESSAGE: Final = (
 )
 
 
-class RequireTokenGrpc(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs alone
+class RequireTokenGrpc(Interceptor):
     """Refuses calls whose metadata does not show `token`, before their message is read."""
 
     def __init__(self, token: Token) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import io
 import zlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -99,15 +101,15 @@ def _inflated(body: bytes, encoding: str) -> bytes:
         return body
     if encoding != "gzip":
         raise _RefusedError(415, f"Content-Encoding {encoding!r} is not taken: send gzip or none.")
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        inflated = inflater.decompress(body, MAX_INFLATED_BYTES)
-    except zlib.error as error:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            inflated = file.read(MAX_INFLATED_BYTES + 1)
+    except EOFError as error:
+        raise UndecodableError("The body's gzip stream ends too early.") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
         raise UndecodableError(f"The body is not gzip: {error}") from error
-    if inflater.unconsumed_tail:
+    if len(inflated) > MAX_INFLATED_BYTES:
         raise _RefusedError(413, f"The body inflates to more than {MAX_INFLATED_BYTES} bytes: send smaller batches.")
-    if not inflater.eof:
-        raise UndecodableError("The body's gzip stream ends too early.")
     return inflated
 
 

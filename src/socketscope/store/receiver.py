@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from socketscope.errors import ConfigurationError, PortInUseError
+from socketscope.addresses import authority, listen
+from socketscope.errors import PortInUseError
 from socketscope.store.receive_access import RequireTokenGrpc, RequireTokenHttp
 from socketscope.store.receive_grpc import grpc_server
 from socketscope.store.receive_http import http_app
@@ -53,7 +52,7 @@ class Receiver:
 
     async def start(self) -> None:
         """Listen. Raises `PortInUseError` when a port is taken; nothing listens then."""
-        listener = _listen(self.host, self.http_port, HTTP_OPTION)
+        listener = listen(self.host, self.http_port, section="otlp", option=HTTP_OPTION)
         try:
             server = grpc_server(self._store, [RequireTokenGrpc(self._token)] if self._token else [])
             self.grpc_port = _bind(server, self.host, self.grpc_port)
@@ -96,30 +95,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int, option: str) -> socket.socket:
-    """Bind a socket; raises `PortInUseError`, or `ConfigurationError` for an address that this host lacks."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (OSError, OverflowError) as error:
-        raise ConfigurationError("host", host, f"an address of this machine ({error})") from error
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUseError(host, port, option) from error
-        raise ConfigurationError(option, f"{host}:{port}", f"an address that can be bound ({error})") from error
-    return listener
-
-
 def _bind(server: grpc.Server, host: str, port: int) -> int:
     """Bind gRPC's own socket. Tried with a plain socket first, whose error says what is wrong; gRPC's does not."""
     if port:
-        _listen(host, port, GRPC_OPTION).close()
+        listen(host, port, section="otlp", option=GRPC_OPTION).close()
     try:
-        return server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        return server.add_insecure_port(authority(host, port))
     except RuntimeError as error:
         raise PortInUseError(host, port, GRPC_OPTION) from error

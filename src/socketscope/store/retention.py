@@ -1,7 +1,5 @@
 """How long what is kept: by age, and by size where there is too much."""
 
-# ruff: noqa: S608  # only names of our own tables are put into the text; every value is a bound parameter
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,12 +18,17 @@ DAY_NS: Final = 86_400 * SECOND_NS
 SHRINK: Final = 0.8
 """By how much all periods are shortened where there is too much."""
 
+GROUP_ROWS: Final = 122_880
+"""Rows of a DuckDB row group, the least that gives its space back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:
     """What to keep: everything for `age_ns`, but points for `points_ns` and roll-ups of 10 s for twice that.
 
-    Where all that takes more than `bytes`, every period is shortened in proportion.
+    Where all that takes more than `bytes`, every period is shortened in proportion, to an hour at the least; where an
+    hour is too much, the spans that ended first go, too. Numbers, events and up to twice `GROUP_ROWS` of the newest
+    spans stay for an hour, whatever they take.
     """
 
     age_ns: int = 7 * DAY_NS
@@ -88,6 +91,15 @@ def delete_ended(connection: duckdb.DuckDBPyConnection, ended: Sequence[int]) ->
         ) RETURNING id"""
     ).fetchall()
     return {number for (number,) in deleted}
+
+
+def delete_older_spans(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Delete the half of the spans that ended first, inside a transaction; False where that gives no space back."""
+    [(spans,)] = connection.execute("SELECT count(*) FROM spans").fetchall()
+    if spans <= 2 * GROUP_ROWS:
+        return False
+    connection.execute("DELETE FROM spans WHERE end_ns < (SELECT quantile_disc(end_ns, 0.5) FROM spans)")
+    return True
 
 
 def used_bytes(connection: duckdb.DuckDBPyConnection) -> int:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from socketscope.store.series import Series
 
 MAX_NS = (1 << 63) - 1
-"""Greatest nanosecond time and count that the store's BIGINT columns hold."""
+"""Greatest nanosecond time that the store's BIGINT columns hold."""
+MAX_COUNT = 1 << 53
+"""Greatest count of a histogram: answers are doubles, which hold no greater number exactly."""
 
 
 class Resource(NamedTuple):

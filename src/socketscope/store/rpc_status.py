@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from google.protobuf.message import Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped]  # no py.typed there
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 INVALID_ARGUMENT: Final[int] = code_pb2.INVALID_ARGUMENT
 RESOURCE_EXHAUSTED: Final[int] = code_pb2.RESOURCE_EXHAUSTED

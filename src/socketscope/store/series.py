@@ -16,6 +16,7 @@ MOST_SERIES: Final = 200_000
 """Series that are taken, some 200 MB: attributes without bounds must not take the memory."""
 
 DELTA: Final = "delta"
+CUMULATIVE: Final = "cumulative"
 
 
 class TooManySeriesError(SocketscopeError):
@@ -28,19 +29,28 @@ class TooManySeriesError(SocketscopeError):
 
 
 class Series:
-    """One series. Its number and its newest point are the writer's; `time_ns` 0 means that there is no point."""
+    """One series. Its number, its newest point and what the next one is compared with are the writer's.
 
-    __slots__ = ("id", "is_delta", "key", "labels", "shape", "start_ns", "time_ns", "value")
+    `time_ns` is that of its newest point, 0 where there is none. The others are of the point that counts: the newest
+    one, or an earlier one with a greater value where the counter can't have fallen (`points.py`).
+    """
+
+    __slots__ = ("cumulates", "id", "is_delta", "key", "labels", "shape", "start_ns", "time_ns", "value")
 
     def __init__(self, key: SeriesKey) -> None:
         self.key = key
         self.is_delta = key.temporality == DELTA
+        self.cumulates = key.temporality == CUMULATIVE and key.monotonic
         self.id: int | None = None
         self.time_ns = 0
         self.start_ns = 0
         self.value = 0.0
         self.shape: Shape | None = None
         self.labels: Mapping[str, str] | None = None
+
+    def is_below(self, start_ns: int, value: float) -> bool:
+        """Whether a counter that began at `start_ns` had counted more than `value` at an earlier time already."""
+        return self.cumulates and self.time_ns > 0 and 0 < start_ns == self.start_ns and value < self.value
 
     def label(self, name: str) -> str:
         """Look up an attribute as text: the point's, else the resource's, else the scope's; empty if there is none."""

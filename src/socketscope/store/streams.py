@@ -18,6 +18,9 @@ from socketscope.store.series import Registry, Series
 MOST_REMEMBERED: Final = 400_000
 """Resources, streams and series that are remembered by their bytes; beyond that all are decoded anew."""
 
+StreamKey = tuple[bytes, bytes, str, str, str, str, bool]
+"""Resource and scope as they came, name, unit, kind, temporality, and whether it only rises."""
+
 
 class BadBoundsError(SocketscopeError):
     """Bounds of explicit buckets that do not rise."""
@@ -32,7 +35,7 @@ class Streams:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._resources: dict[bytes, Resource] = {}
-        self._streams: dict[tuple[Any, ...], Stream] = {}
+        self._streams: dict[StreamKey, Stream] = {}
         self._remembered = 0
 
     def resource(self, encoded: bytes) -> Resource:
@@ -51,7 +54,7 @@ class Streams:
         stream = self._streams.get(key)
         if stream is None:
             self.remember()
-            stream = self._streams[key] = Stream(self, *key)
+            stream = self._streams[key] = Stream(self, key)
         return stream
 
     def remember(self) -> None:
@@ -66,17 +69,8 @@ class Stream:
 
     __slots__ = ("_key", "_series", "_streams", "kind", "name")
 
-    def __init__(  # noqa: PLR0917  # the parts of a key, made in one place
-        self,
-        streams: Streams,
-        resource: bytes,
-        scope: bytes,
-        name: str,
-        unit: str,
-        kind: str,
-        temporality: str,
-        monotonic: bool,
-    ) -> None:
+    def __init__(self, streams: Streams, key: StreamKey) -> None:
+        resource, scope, name, unit, kind, temporality, monotonic = key
         of_scope = InstrumentationScope.FromString(scope)
         self.name = name
         self.kind = kind

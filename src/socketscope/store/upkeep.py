@@ -24,7 +24,7 @@ LOG_BYTES: Final = 16 << 20
 _PATIENCE: Final = 20  # a stretch that was taken back is made again after a twentieth of its length at the earliest
 _ROUNDS: Final = 24
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class Upkeep:
@@ -66,7 +66,7 @@ class Upkeep:
         self._settled_ns = kept.settled_ns
 
     def delete(self) -> None:
-        """Delete what is too old; where what is left is too much, ever shorter periods."""
+        """Delete what is too old; where what is left is too much, ever shorter periods, then spans of the last hour."""
         self._share = min(1.0, self._share / retention.SHRINK) if self._fits(0.5) else self._share
         if not self._delete(self._share):
             return
@@ -77,9 +77,13 @@ class Upkeep:
             self._share *= retention.SHRINK
             if not self._delete(self._share):
                 return  # how much was freed is not known yet
+        self._shed_spans()
         if not self.too_big:
             self.too_big = True
-            _log.warning("an hour of what comes in is more than the store may take (%d bytes)", self._keep.bytes)
+            _logger.warning(
+                "an hour of what comes in is more than store.retention_bytes (%d): spans are kept for less than that",
+                self._keep.bytes,
+            )
 
     def _delete(self, share: float) -> bool:
         recorder = self._recorder
@@ -100,6 +104,14 @@ class Upkeep:
             series.id, series.time_ns, series.start_ns, series.shape = None, 0, 0, None
         recorder.resources.drop(unused)
         return recorder.database.checkpoint()  # which gives the space back
+
+    def _shed_spans(self) -> None:
+        """Delete the older half of the spans until there is no more than the store may take, or nothing comes of it."""
+        while not self._fits(1.0):
+            with self._transaction() as connection:
+                deleted = retention.delete_older_spans(connection)
+            if not deleted or not self._recorder.database.checkpoint():
+                return  # in the latter case it is not known yet how much was freed
 
     def _fits(self, share: float) -> bool:
         return retention.used_bytes(self._recorder.connection) <= share * self._keep.bytes

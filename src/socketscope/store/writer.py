@@ -16,7 +16,7 @@ from socketscope.store.upkeep import Upkeep
 if TYPE_CHECKING:
     from socketscope.store.rows import Batch
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 Job = tuple["Batch", "Future[None]"]
 
@@ -113,7 +113,8 @@ class Writer:
     def _keep_up(self) -> None:
         try:
             self._upkeep.run()
-        except Exception as error:  # noqa: BLE001  # whatever it was: commits go on, and it is tried again
+        except Exception as error:  # whatever it was: commits go on, and it is tried again
+            _logger.debug("upkeep failed", exc_info=True)
             self._upkeep_problem = self._told(self._upkeep_problem, f"its upkeep failed: {error}")
         else:
             self._upkeep_problem = None
@@ -122,7 +123,8 @@ class Writer:
         """Write `jobs` together; if that fails, each on its own, so that one bad batch harms no other."""
         try:
             self._recorder.write([batch for batch, _ in jobs])
-        except Exception as error:  # noqa: BLE001  # whatever it was: senders must hear of it, the thread live on
+        except Exception as error:  # whatever it was: senders must hear of it, the thread live on
+            _logger.debug("a commit failed", exc_info=True)
             if len(jobs) > 1:
                 for job in jobs:
                     self._commit([job])
@@ -138,5 +140,5 @@ class Writer:
     def _told(before: str | None, problem: str) -> str:
         """Log a problem that is new; senders try again, and each time would tell the same."""
         if before is None:
-            _log.error("the store can't be written: %s", problem)
+            _logger.error("the store can't be written: %s", problem)
         return problem

@@ -11,22 +11,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import zip_longest
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING
 
 from socketscope import semconv
+from socketscope.telemetry.broker import Brokers
 from socketscope.telemetry.cardinality import Cap
 from socketscope.telemetry.histogram import (
-    CELLS,
     NS,
     Bounded,
     Durations,
     Histogram,
     fold_durations,
     fold_sizes,
-    size_cell,
 )
+from socketscope.telemetry.ledger import Ledgers
+from socketscope.telemetry.traffic import ChannelTraffic, Traffic
 
 if TYPE_CHECKING:
     from socketscope.telemetry.record import ConnectionRecord
@@ -37,117 +37,13 @@ Where = tuple[str, int | None]
 
 DIRECTIONS = ("receive", "transmit")
 
+_FOLDED = 0
+"""In the place of a thread: what any of them adds to under the lock."""
+
 PROTOCOL_CODES = frozenset(range(1000, 1016))
 """Close codes of RFC 6455, 7.4.1, and of IANA's registry: a value of their own on metrics."""
 CODE_LIMIT = 20
 """How many other close codes (3000 to 4999 are free to use, by clients too) have one; the rest is `_other`."""
-
-
-_NO_CELLS: list[int] = []
-
-
-class Flow:
-    """Messages in one direction: sizes of text and of binary ones in powers of two (sums are the counts), bytes.
-
-    It begins with so many cells of each type and has more as they are needed: incrementing one that is missing is an
-    IndexError, and `count_apart` puts it right.
-    """
-
-    __slots__ = ("binary", "bytes", "text")
-
-    def __init__(self, cells: int = 0) -> None:
-        self.text = self.binary = _NO_CELLS
-        self.bytes = 0
-        if cells:
-            self.text, self.binary = [0] * cells, [0] * cells
-
-    def clear(self) -> None:
-        """Begin at zero, with no cells."""
-        self.text = self.binary = _NO_CELLS
-        self.bytes = 0
-
-    @property
-    def messages(self) -> int:
-        """Messages of both types."""
-        return sum(self.text) + sum(self.binary)
-
-    def sizes(self) -> list[int]:
-        """Give the cells of both types together."""
-        return [text + binary for text, binary in zip_longest(self.text, self.binary, fillvalue=0)]
-
-    def count_apart(self, payload: object) -> int:
-        """Count a message of any size, but not its bytes, which are given back.
-
-        What is neither text nor bytes is between the application and its server: it counts as a text of no bytes.
-        """
-        if isinstance(payload, bytes | bytearray | memoryview):
-            size = len(payload)
-            self.binary = _with_one_in(self.binary, size_cell(size))
-        else:
-            size = len(payload.encode("utf-8", "surrogatepass")) if isinstance(payload, str) else 0
-            self.text = _with_one_in(self.text, size_cell(size))
-        return size
-
-    def same(self, other: Flow) -> bool:
-        """Whether both have counted the same."""
-        return self.bytes == other.bytes and self.text == other.text and self.binary == other.binary
-
-    def copy(self) -> Flow:
-        """Give the flow as it is now, while another thread may count on."""
-        copy = Flow()
-        copy.text, copy.binary = self.text and self.text.copy(), self.binary and self.binary.copy()
-        copy.bytes = self.bytes
-        return copy
-
-    def add(self, now: Flow, before: Flow) -> None:
-        """Add what came between two copies of a flow."""
-        _add(self.text, now.text, before.text)
-        _add(self.binary, now.binary, before.binary)
-        self.bytes += now.bytes - before.bytes
-
-
-NOTHING = (Flow(), Flow())
-"""What a connection has received and sent that has done nothing. Nobody counts in these."""
-
-
-def _with_one_in(cells: list[int], cell: int) -> list[int]:
-    # A new list: `_NO_CELLS` belongs to everybody, and a reader may be at the old one.
-    cells = cells + [0] * (cell + 1 - len(cells))
-    cells[cell] += 1
-    return cells
-
-
-def _add(totals: list[int], now: list[int], before: list[int]) -> None:
-    for cell, (new, old) in enumerate(zip_longest(now, before, fillvalue=0)):
-        if new != old:
-            totals[cell] += new - old
-
-
-class Traffic:
-    """The messages of all connections of one attribute set, in one thread."""
-
-    __slots__ = ("first_message", "handling", "receive", "send_wait", "transmit")
-
-    def __init__(self) -> None:
-        self.receive = Flow(CELLS)
-        self.transmit = Flow(CELLS)
-        self.handling = Durations()
-        self.send_wait = Durations()
-        self.first_message = Durations()
-
-
-class ChannelTraffic:
-    """Messages and bytes of connections while they are in one channel: `[receive, transmit]`.
-
-    `name` is the bounded one.
-    """
-
-    __slots__ = ("bytes", "messages", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.messages = [0, 0]
-        self.bytes = [0, 0]
 
 
 class Accumulators:
@@ -160,15 +56,19 @@ class Accumulators:
         self.code_cap = Cap(CODE_LIMIT)
         self.lock = Lock()
         self._traffic: dict[tuple[int, Where], Traffic] = {}
-        self._channels: dict[str, ChannelTraffic] = {}
+        self._channels: dict[tuple[int, str], ChannelTraffic] = {}
         self.active: Counter[Where] = Counter()
         self.subscribers: Counter[str] = Counter()
         self.handshakes: Counter[tuple[Where, str, int]] = Counter()
         self.closed: Counter[tuple[Where, str, str, str]] = Counter()
         self.errors: Counter[tuple[Where, str, str]] = Counter()
+        self.packets: Counter[tuple[int, str]] = Counter()
+        """Packets of engine.io by the number of their type and direction."""
         self._handshake_durations: dict[tuple[Where, str], Durations] = {}
         self._connection_durations: dict[tuple[Where, str, str, str], Bounded] = {}
         self.drift = 0
+        self.ledgers = Ledgers()
+        self.brokers = Brokers()
 
     def where(self, route: str, port: int | None) -> Where:
         """Give the bounded place of a connection."""
@@ -180,9 +80,16 @@ class Accumulators:
         return self._traffic.get(key) or self._traffic.setdefault(key, Traffic())
 
     def channel(self, name: str) -> ChannelTraffic:
-        """Give the totals of a channel, under its bounded name."""
+        """Give the cells of a channel that connections are folded into, under its bounded name."""
+        return self._channel(_FOLDED, name)
+
+    def own_channel(self, name: str) -> ChannelTraffic:
+        """Give the cells of a channel that the calling thread may add to, under its bounded name."""
+        return self._channel(get_ident(), name)
+
+    def _channel(self, writer: int, name: str) -> ChannelTraffic:
         name = self.channel_cap.admit(name)
-        return self._channels.get(name) or self._channels.setdefault(name, ChannelTraffic(name))
+        return self._channels.get((writer, name)) or self._channels.setdefault((writer, name), ChannelTraffic(name))
 
     def fold(self, record: ConnectionRecord) -> None:
         """Add what a connection did since the last time to the totals of its attribute set and of its channels."""
@@ -241,6 +148,11 @@ class Accumulators:
         with self.lock:
             self.errors[where, error, phase] += 1
 
+    def packet(self, kind: int, direction: str) -> None:
+        """Count a packet of engine.io."""
+        with self.lock:
+            self.packets[kind, direction] += 1
+
     def correct_active(self, live: Counter[Where]) -> None:
         """Make the gauge equal to the live table (call with `lock` held) and count what was wrong."""
         for where in self.active.keys() | live.keys():
@@ -263,9 +175,14 @@ class Accumulators:
 
     def channel_flows(self) -> Iterator[tuple[str, str, int, int]]:
         """Yield `(channel, direction, messages, bytes)`."""
-        for name, totals in list(self._channels.items()):
-            for direction, messages, size in zip(DIRECTIONS, totals.messages, totals.bytes, strict=True):
-                yield name, direction, messages, size
+        totals: dict[tuple[str, int], list[int]] = {}
+        for (_, name), cells in list(self._channels.items()):
+            for index in (0, 1):
+                total = totals.setdefault((name, index), [0, 0])
+                total[0] += cells.messages[index]
+                total[1] += cells.bytes[index]
+        for (name, index), (messages, size) in totals.items():
+            yield name, DIRECTIONS[index], messages, size
 
     def histograms(self) -> Iterator[Histogram]:
         """Yield every histogram that has a measurement."""
@@ -278,6 +195,10 @@ class Accumulators:
             yield self._histogram(semconv.HANDSHAKE_DURATION, attributes, fold_durations(cells), total * NS)
         for key, counts, seconds in connections:
             yield self._histogram(semconv.CONNECTION_DURATION, close_attributes(*key), counts, seconds)
+        for system, (cells, total) in self.brokers.round_trips().items():
+            if any(cells):
+                attributes = {semconv.MESSAGING_SYSTEM.name: system}
+                yield self._histogram(semconv.BROKER_DURATION, attributes, fold_durations(cells), total * NS)
 
     def _message_histograms(self) -> Iterator[Histogram]:
         sums: dict[tuple[semconv.Metric, Where, str], tuple[list[int], int]] = {}

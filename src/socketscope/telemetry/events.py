@@ -110,8 +110,8 @@ class Events:
 
     def _who(self, record: ConnectionRecord) -> dict[str, Any]:
         attributes: dict[str, Any] = identity_attributes(record)
-        if record.channels:
-            attributes[semconv.CHANNELS.name] = tuple(record.channels)
+        if record.been_in:
+            attributes[semconv.CHANNELS.name] = tuple(record.been_in)
         if record.user_hash:
             attributes[semconv.USER_KEY_ID.name] = self._user_key_id
         if record.user and self._with_user_id:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
+import multiprocessing
 import time
 from collections.abc import Callable
+from multiprocessing.util import Finalize
 from threading import Thread
 
 from opentelemetry import _logs, metrics, trace
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 TIMEOUT = 5.0
 """Seconds that a shutdown may be held up: the SDK itself takes 30 and more against a collector that is gone."""
@@ -34,7 +37,9 @@ def flush(timeout: float = TIMEOUT) -> bool:
         thread.join(max(0.0, deadline - time.monotonic()))
     late = sum(thread.is_alive() for thread in threads)
     if late or failed:
-        _log.warning("the last telemetry was not all exported: %s", ", ".join(failed) or f"no answer in {timeout:g} s")
+        _logger.warning(
+            "the last telemetry was not all exported: %s", ", ".join(failed) or f"no answer in {timeout:g} s"
+        )
     return not late and not failed
 
 
@@ -48,8 +53,25 @@ async def flush_in_thread() -> None:
         await asyncio.to_thread(flush)
 
 
+def at_the_end(finish: Callable[[], object]) -> None:
+    """Run `finish` and flush when this process ends.
+
+    A process that multiprocessing started runs no exit handlers but multiprocessing's own.
+    """
+
+    def end() -> None:
+        finish()
+        flush()
+
+    if multiprocessing.parent_process() is None:
+        atexit.register(end)
+    else:
+        Finalize(None, end, exitpriority=0)
+
+
 def _flush_one(force_flush: Callable[[int], object], timeout: float, failed: list[str]) -> None:
     try:
         force_flush(int(timeout * 1000))
-    except Exception as error:  # noqa: BLE001  # whatever a provider raises, the service goes on to stop
+    except Exception as error:  # whatever a provider raises, the service goes on to stop
+        _logger.debug("a provider did not flush", exc_info=True)
         failed.append(repr(error))

@@ -128,6 +128,20 @@ def _channel_io(telemetry: Telemetry) -> Iterator[Observation]:
         yield Observation(size, {semconv.CHANNEL.name: channel, semconv.DIRECTION.name: direction})
 
 
+def _broker_messages(telemetry: Telemetry) -> Iterator[Observation]:
+    for (system, outcome), count in telemetry.accumulators.brokers.messages().items():
+        yield Observation(count, {semconv.MESSAGING_SYSTEM.name: system, semconv.BROKER_OUTCOME.name: outcome})
+
+
+def _packets(telemetry: Telemetry) -> Iterator[Observation]:
+    with telemetry.accumulators.lock:
+        packets = dict(telemetry.accumulators.packets)
+    kinds = semconv.PACKET_TYPE.values
+    for (kind, direction), count in packets.items():
+        name = kinds[kind] if 0 <= kind < len(kinds) else semconv.OTHER
+        yield Observation(count, {semconv.PACKET_TYPE.name: name, semconv.DIRECTION.name: direction})
+
+
 def _overflow(telemetry: Telemetry) -> Iterator[Observation]:
     # Reported even at 0: one series that is always there keeps the exporter called, with or without connections.
     accumulators = telemetry.accumulators
@@ -153,6 +167,8 @@ _OBSERVED: tuple[tuple[semconv.Metric, Observe], ...] = (
     (semconv.CHANNEL_SUBSCRIBERS, _subscribers),
     (semconv.CHANNEL_MESSAGES, _channel_messages),
     (semconv.CHANNEL_IO, _channel_io),
+    (semconv.BROKER_MESSAGES, _broker_messages),
+    (semconv.PACKETS, _packets),
     (semconv.OVERFLOW, _overflow),
     (semconv.DRIFT, _drift),
 )

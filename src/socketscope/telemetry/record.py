@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from socketscope import semconv
-from socketscope.telemetry.accumulators import NOTHING, ChannelTraffic, Flow, Traffic, Where
+from socketscope.telemetry.accumulators import Where
+from socketscope.telemetry.traffic import NOTHING, ChannelTraffic, Flow, Traffic
 
 UNKNOWN_ROUTE = "_unknown"
 """Route of a connection whose framework told none."""
 
 NOWHERE = Traffic()
 """Where connections count that nobody reports: before they are accepted, and where the application wants it so."""
+
+WAITED: Final = 1_000_000
+"""A send that took longer, in nanoseconds, had to wait for the client; without back-pressure it takes some 30 us."""
 
 _NO_PLACE: Where = (UNKNOWN_ROUTE, None)
 
@@ -26,6 +32,10 @@ class Segment:
         self.index = index
         self.start_wall = start_wall
         self.before = before
+
+
+REMEMBERED: Final = 256
+"""So many channels of one connection are named in its events."""
 
 
 class ConnectionRecord:
@@ -45,6 +55,8 @@ class ConnectionRecord:
     __slots__ = (
         "accepted_at",
         "accepted_wall",
+        "announced",
+        "been_in",
         "channel_traffic",
         "channels",
         "client_address",
@@ -92,8 +104,12 @@ class ConnectionRecord:
         self.user_hash: str | None = None
         self.channels: dict[str, str] = {}
         """Name of a channel -> its bounded name on metrics."""
+        self.been_in: dict[str, None] = {}
+        """Every channel that it joined, the first `REMEMBERED`, whether it has left it or not."""
         self.channel_traffic: tuple[ChannelTraffic, ...] = ()
         """The totals of each bounded name, once."""
+        self.announced: object = None
+        """The next message that is counted elsewhere; None once it has passed (`instrumentation/direct.py`)."""
         self.code: int | None = None
         self.initiator = self.reason = self.error_type = ""
         self.segment = Segment(0, started_wall)
@@ -124,10 +140,10 @@ class ConnectionRecord:
         return taken
 
     def waited(self, nanoseconds: int) -> None:
-        """Note that a send had to wait."""
-        self.traffic.send_wait.record(nanoseconds)
-        if nanoseconds > self.send_max:
-            self.send_max = nanoseconds
+        """Note how long a send took, if it had to wait."""
+        if nanoseconds > WAITED:
+            self.traffic.send_wait.record(nanoseconds)
+            self.send_max = max(self.send_max, nanoseconds)
 
     def begin_segment(self, now_wall: int) -> None:
         """Begin the next segment: the longest handling and send are of each segment."""

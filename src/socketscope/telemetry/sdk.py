@@ -32,6 +32,9 @@ from socketscope.telemetry.process import Telemetry, process_telemetry
 
 _SCOPE = InstrumentationScope(semconv.SCOPE, __version__, semconv.SCHEMA_URL)
 
+_UNKNOWN: Any = None
+"""Of a histogram's extremes, which cells do not keep: optional in OTLP, and missing in the types of the SDK."""
+
 _Key = tuple[str, tuple[tuple[str, str | int], ...]]
 
 
@@ -66,9 +69,8 @@ class HistogramAppender:
                     sum=total,
                     bucket_counts=counts,
                     explicit_bounds=list(histogram.metric.buckets),
-                    # Optional in OTLP, and unknown: cells keep no extremes.
-                    min=None,  # type: ignore[arg-type]  # the SDK's type omits what its encoder allows
-                    max=None,  # type: ignore[arg-type]
+                    min=_UNKNOWN,
+                    max=_UNKNOWN,
                 )
             )
         return [

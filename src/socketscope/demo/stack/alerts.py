@@ -49,6 +49,8 @@ class Mailbox:
 def write_configuration(directory: Path, mailbox: Mailbox) -> None:
     """Write what the console needs to know into `CONFIGURATION`: the demo's rules, and whom it tells."""
     settings = {
+        # There is one of the run, at its end.
+        "reports": {"enabled": False},
         # Times are short enough that each burst is told, and each time anew.
         "alerts": {
             "rules": [str(RULES)],

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+from typing_extensions import override
+
 from socketscope.demo.stack.collector import configuration, tools
 from socketscope.demo.stack.http import Unreachable, get
 from socketscope.demo.stack.options import HOST, Options, free_port
@@ -66,7 +68,7 @@ class Destination(Protocol):
         ...
 
 
-class Prometheus:
+class Prometheus(Destination):
     """Prometheus, configured as collector-config/prometheus-server.yaml says."""
 
     name = "prometheus"
@@ -76,6 +78,7 @@ class Prometheus:
         self._address = f"{HOST}:{options.prometheus_port}"
         self.url = f"http://{self._address}"
 
+    @override
     def program(self, directory: Path) -> Program:
         """Say what to start; its data is kept below `directory`."""
         return Program(
@@ -90,16 +93,18 @@ class Prometheus:
             ],
         )
 
+    @override
     def ready(self) -> bool:
         """Its data can be asked for."""
         return _answers(f"{self.url}/-/ready")
 
+    @override
     def variables(self) -> Mapping[str, str]:
         """Give the Collector's variables that say where it is."""
         return {"SOCKETSCOPE_PROMETHEUS_ENDPOINT": f"{self.url}/api/v1/otlp"}
 
 
-class Jaeger:
+class Jaeger(Destination):
     """Jaeger, with all its parts in one process and traces in memory. Only its page has a port that is chosen."""
 
     name = "jaeger"
@@ -110,16 +115,19 @@ class Jaeger:
         self._ports["query.http-server.host-port"] = options.jaeger_port
         self.url = f"http://{HOST}:{options.jaeger_port}"
 
-    def program(self, directory: Path) -> Program:  # noqa: ARG002 - it keeps nothing
+    @override
+    def program(self, directory: Path) -> Program:
         """Say what to start."""
         listen = [f"--{name}={HOST}:{port}" for name, port in self._ports.items()]
         # It would find its own queries among the traces.
         return Program(self.name, [str(self._program), *listen], {"OTEL_TRACES_SAMPLER": "always_off"})
 
+    @override
     def ready(self) -> bool:
         """Traces are taken and can be asked for."""
         return _answers(f"http://{HOST}:{self._ports['admin.http.host-port']}/") and _answers(f"{self.url}/")
 
+    @override
     def variables(self) -> Mapping[str, str]:
         """Give the Collector's variables that say where it is."""
         return {"SOCKETSCOPE_JAEGER_ENDPOINT": f"{HOST}:{self._ports['collector.otlp.grpc.host-port']}"}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from socketscope.errors import ConfigurationError, PortInUseError
 
 HOST: Final = "127.0.0.1"
 """Everything listens on the loopback interface alone."""
+_chosen: Final = deque[int](maxlen=1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,8 @@ class Options:
       destinations, None where they are not wanted.
     * `otlp_endpoint` is where the chat sends its telemetry (OTLP over gRPC) in place of the Collector,
       `metrics_exporter` its `OTEL_METRICS_EXPORTER`, `fastapi_telemetry` whether FastAPI's own telemetry stays on.
+    * `hub` says that the chat is the one on the hub, `replicas` of how many processes it is, and `redis` is the program
+      of the broker between them, None where there is none.
     * `chat_python` is the Python of an environment in which the chat runs, None for this one.
     """
 
@@ -40,6 +46,9 @@ class Options:
     collector: Path | None = None
     prometheus: Path | None = None
     jaeger: Path | None = None
+    hub: bool = False
+    replicas: int = 1
+    redis: Path | None = None
     otlp_endpoint: str | None = None
     fastapi_telemetry: bool = True
     chat_python: Path | None = None
@@ -52,10 +61,15 @@ class Options:
             raise ConfigurationError("--users", self.users, "3 or more, so that one sees the other leave")
         if self.messages < 1:
             raise ConfigurationError("--messages", self.messages, "1 or more")
+        self._check_hub()
         if (self.prometheus or self.jaeger) and not self.collector:
             raise ConfigurationError(
                 "SOCKETSCOPE_OTELCOL", None, "the Collector, which Prometheus and Jaeger get their data from"
             )
+        if self.otlp_endpoint is not None and not is_endpoint(self.otlp_endpoint):
+            raise ConfigurationError("--otlp-endpoint", self.otlp_endpoint, "http://HOST:PORT or https://HOST:PORT")
+        if self.chat_python is not None and not (self.chat_python.is_file() and os.access(self.chat_python, os.X_OK)):
+            raise ConfigurationError("--chat-python", str(self.chat_python), "the Python program of an environment")
         options: dict[int, str] = {}
         for option, port in self.ports().items():
             if not 0 < port < 65536:
@@ -63,6 +77,18 @@ class Options:
             if port in options:
                 raise ConfigurationError(option, port, f"a port of its own ({options[port]} has this one)")
             options[port] = option
+
+    def _check_hub(self) -> None:
+        if not 1 <= self.replicas <= 16:
+            raise ConfigurationError("--replicas", self.replicas, "1 to 16")
+        if self.redis and not self.hub:
+            raise ConfigurationError("--broker", "redis", "--hub with it: the plain chat has no broker")
+        if self.replicas > 1 and not self.redis:
+            raise ConfigurationError(
+                "--replicas", self.replicas, "--hub --broker redis with it: else each process has rooms of its own"
+            )
+        if self.hub and not self.fastapi_telemetry:
+            raise ConfigurationError("--fastapi-telemetry", self.fastapi_telemetry, "the plain chat, without --hub")
 
     def ports(self) -> dict[str, int]:
         """Each port that the demo's programs will listen on, by its option."""
@@ -92,8 +118,21 @@ class Options:
                     raise PortInUseError(HOST, port, option) from error
 
 
+def is_endpoint(url: str) -> bool:
+    """Whether `url` is the address of an OTLP receiver as the SDK takes it."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port is not None
+    except ValueError:  # a port that is none
+        return False
+
+
 def free_port() -> int:
-    """Let the system choose a port on the loopback interface."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Let the system choose a port on the loopback interface; none of the last ones that it chose, which may wait."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        if port not in _chosen:
+            _chosen.append(port)
+            return port

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
+import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from socketscope.errors import SocketscopeError
 
-_PR_SET_PDEATHSIG: Final = 1
+_WITH_PARENT: Final = ("--pdeathsig", "KILL", "--")
+"""Options by which setpriv (util-linux) has the kernel end the program it becomes together with this process. Code of
+ours between fork and exec would do it as well, and abort where a library with threads (gRPC) handles the fork."""
 TAIL: Final = 20
 """Lines of a failed program's output that are shown."""
 
@@ -43,17 +41,21 @@ class Process:
         self.name = program.name
         self.log = directory / f"{program.name}.log"
         self.killed = False
+        command = list(program.command)
+        if shutil.which(command[0]) is None:
+            raise ProgramError(f"{self.name} could not be started: there is no program {command[0]}.")
+        if setpriv := shutil.which("setpriv"):
+            command = [setpriv, *_WITH_PARENT, *command]
         with self.log.open("wb") as log:
             try:
-                self._popen = subprocess.Popen(  # noqa: S603 - the demo's own command lines
-                    list(program.command),
+                self._popen = subprocess.Popen(
+                    command,
                     env={**environment, **program.environment},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=directory,
                     start_new_session=True,  # Ctrl-C is for the demo, which stops its programs in order
-                    preexec_fn=partial(_die_with, os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads
                 )
             except OSError as error:
                 raise ProgramError(f"{self.name} could not be started: {error}.") from error
@@ -99,14 +101,3 @@ class Process:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
         tail = "\n".join(f"    {line}" for line in lines) or "    (it wrote nothing)"
         return ProgramError(f"{self.name} {what}. The end of its output:\n{tail}")
-
-
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-
-def _die_with(parent: int) -> None:
-    # Runs in the child between fork and exec.
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before the kernel knew
-        os._exit(1)

@@ -25,15 +25,15 @@ class Sink:
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Envelope) -> str:
         """Write a mail down, then say that it was taken."""
-        assert isinstance(envelope.content, bytes)  # noqa: S101 - nothing is decoded here
-        mail = message_from_bytes(envelope.content, policy=default)
+        mail = message_from_bytes(envelope.original_content or b"", policy=default)
         text = mail.get_body(("plain",))
         line = {
             "to": envelope.rcpt_tos,
             "subject": mail["Subject"],
             "key": mail["X-Socketscope-Key"],
+            "images": sum(part.get_content_maintype() == "image" for part in mail.walk()),
             "text": text.get_content().replace("\r\n", "\n") if text else "",
         }
         with self._file.open("a", encoding="utf-8") as file:

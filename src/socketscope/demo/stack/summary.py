@@ -16,6 +16,7 @@ from rich.table import Table
 
 from socketscope.demo.ledger import KEYS
 from socketscope.demo.stack.console import Column
+from socketscope.demo.stack.report import RunReport
 
 _PACKAGES: Final = (
     "socketscope", "opentelemetry-sdk", "opentelemetry-exporter-otlp", "fastapi", "uvicorn", "websockets", "duckdb",
@@ -26,9 +27,12 @@ _PACKAGES: Final = (
 class Summary:
     """What a demo found.
 
-    `ledger` is the users' account, `measured` the console's by its metrics, `events` by the connections' events.
+    `ledger` is the users' account, `measured` the console's by its metrics, `events` by the connections' events, and
+    `report` that of the report that was made of the run at its end; None where there was none.
     `alerts` are those that fired, with the mails that arrived; `missing_alerts` says what should have come about.
     `collector` and `collector_accepted` are None where there was none. `notes` tell what went on the way.
+    `replicas` is the number of the chat's processes, `instances` the most of them that the console saw at a time, and
+    `broker` what was between them, None for the chat without a hub.
     """
 
     ledger: Column
@@ -40,19 +44,34 @@ class Summary:
     seconds: float
     alerts: tuple[Mapping[str, Any], ...] = ()
     missing_alerts: tuple[str, ...] = ()
+    report: RunReport | None = None
     notes: tuple[str, ...] = ()
+    replicas: int = 1
+    instances: int | None = None
+    broker: str | None = None
 
     def differences(self) -> tuple[str, ...]:
-        """Keys of the ledger with another value in `measured` or `events`, or with none.
+        """Keys of the ledger with another value in `measured`, `events` or the report, or with none.
 
-        What the ledger itself does not know (a peak that was not held to the end) can't differ.
+        What the ledger itself does not know (a peak that was not held to the end) can't differ. `replicas` is among
+        them where the console did not see every process.
         """
-        return tuple(
+        unseen = ("replicas",) if self.replicas > 1 and self.instances != self.replicas else ()
+        return unseen + tuple(
             key
             for key in KEYS
-            if self.ledger[key] is not None
-            and (self.measured[key] != self.ledger[key] or self.events.get(key, self.ledger[key]) != self.ledger[key])
+            if (known := self.ledger[key]) is not None
+            and any(column.get(key, known) != known for column in (self.measured, self.events, self._reported))
         )
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What should have come about: alerts and mails."""
+        return (*self.missing_alerts, *(self.report.missing() if self.report else ()))
+
+    @property
+    def _reported(self) -> Column:
+        return self.report.figures if self.report else {}
 
     @property
     def equal(self) -> bool:
@@ -65,6 +84,9 @@ class Summary:
             "ledger": self.ledger,
             "measured": self.measured,
             "events": self.events,
+            "replicas": self.replicas,
+            "instances": self.instances,
+            "broker": self.broker,
             "collector": self.collector,
             "collector_accepted": self.collector_accepted,
             "startup_seconds": self.startup_seconds,
@@ -73,6 +95,7 @@ class Summary:
             "differences": list(self.differences()),
             "alerts": list(self.alerts),
             "missing_alerts": list(self.missing_alerts),
+            "report": self.report and self.report.as_dict(),
             "notes": list(self.notes),
             "versions": versions(),
         }
@@ -85,13 +108,14 @@ class Summary:
         """Print the columns, differences marked."""
         table = Table(title="The users' ledger, and what came back from the backend", title_justify="left")
         table.add_column("")
-        for name in ("ledger", "measured", "events"):
+        for name in ("ledger", "measured", "events", "report"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
         different = self.differences()
         for key in KEYS:
             events = _cell(self.events[key]) if key in self.events else ""
-            row = (key.replace("_", " "), _cell(self.ledger[key]), _cell(self.measured[key]), events)
+            reported = _cell(self._reported[key]) if key in self._reported else ""
+            row = (key.replace("_", " "), _cell(self.ledger[key]), _cell(self.measured[key]), events, reported)
             known = self.ledger[key] is not None
             table.add_row(
                 *row,
@@ -113,11 +137,16 @@ class Summary:
             lines.append(
                 f"First number in the console after {self.startup_seconds:.1f} s; {self.seconds:.1f} s in all."
             )
+        if self.replicas > 1:
+            lines.append(f"Processes of the chat: {self.replicas}, of which the console saw {self.instances or 0}.")
         for alert in self.alerts:
             mails = ", ".join(mail["status"] for mail in alert["delivered"]) or "none"
             end = f"resolved at {_clock(alert['resolved_at'])}" if alert["resolved_at"] else "not resolved"
             lines.append(f"Alert {alert['rule']}: fired at {_clock(alert['fired_at'])}, {end}; mails: {mails}.")
-        lines += self.missing_alerts
+        if self.report:
+            sent = f"mailed as {self.report.mail['subject']!r}" if self.report.mail else "not mailed"
+            lines.append(f"Report of the run: {self.report.files.html} ({sent}).")
+        lines += self.missing
         lines += self.notes
         if self.equal:
             lines.append("Equal.")

@@ -11,7 +11,7 @@ from socketscope.errors import QueryError
 from socketscope.query.naming import Naming
 from socketscope.rules.evaluate import EXPIRY
 from socketscope.rules.export.differences import GRAFANA, grafana_differences
-from socketscope.rules.export.prometheus import annotations_of, comments, dump
+from socketscope.rules.export.prometheus import annotations_of, comments, dump, labels_of
 from socketscope.rules.export.promql import expressions
 from socketscope.rules.model import Rule
 from socketscope.rules.quantities import written
@@ -77,7 +77,7 @@ def alert_rule(rule: Rule, naming: Naming, datasource: str) -> dict[str, Any]:
         "keepFiringFor": written(rule.keep_firing_for),
         "missing_series_evals_to_resolve": max(1, round(EXPIRY / rule.interval)),
         "annotations": annotations_of(rule, naming, value="$values.A.Value", differences=grafana_differences(rule)),
-        "labels": {"severity": rule.severity, **rule.labels},
+        "labels": labels_of(rule),
         "isPaused": False,
     }
 

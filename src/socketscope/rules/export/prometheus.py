@@ -51,11 +51,16 @@ def alerting_rule(rule: Rule, naming: Naming, counting: Counting) -> dict[str, A
         made["for"] = written(rule.for_)
     if rule.keep_firing_for:
         made["keep_firing_for"] = written(rule.keep_firing_for)
-    made["labels"] = {"severity": rule.severity, **rule.labels}
+    made["labels"] = labels_of(rule)
     made["annotations"] = annotations_of(
         rule, naming, value="$value", differences=prometheus_differences(rule, counting)
     )
     return made
+
+
+def labels_of(rule: Rule) -> dict[str, str]:
+    """Write the labels, which are templates too."""
+    return {"severity": rule.severity, **{name: escaped(text) for name, text in rule.labels.items()}}
 
 
 def annotations_of(rule: Rule, naming: Naming, *, value: str, differences: Iterable[str]) -> dict[str, str]:
@@ -85,8 +90,9 @@ def summary(rule: Rule, naming: Naming, value: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Write text so that a template leaves it as it is."""
-    return text.replace("{{", '{{ "{{" }}')
+    """Write text so that a template leaves it as it is, whatever follows it."""
+    kept = text.replace("{{", '{{ "{{" }}')
+    return kept.removesuffix("{") + '{{ "{" }}' if kept.endswith("{") else kept
 
 
 def comments(*lines: str) -> str:

@@ -57,10 +57,9 @@ def expressions(rule: Rule, naming: Naming, counting: Counting, *, zeros: bool) 
 
 
 def _compiled(query: Query, naming: Naming, counting: Counting) -> tuple[str, dict[str, str]]:
-    if naming.metric(query.metric) is None:
+    compiled = None if naming.metric(query.metric) is None else compile_query(query, naming, counting=counting)
+    if compiled is None:
         raise QueryError(f"{query.metric} is no metric of ours, so its name there is not known: use a raw query")
-    compiled = compile_query(query, naming, counting=counting)
-    assert compiled is not None  # noqa: S101 - its metric is known
     return compiled.promql, dict(compiled.labels)
 
 

@@ -1,0 +1,1 @@
+../../src/socketscope/demo/chat_hub.py

@@ -1,0 +1,1 @@
+"""What carries messages between the processes of a service. Import the one that you need: `memory`, `redis`."""

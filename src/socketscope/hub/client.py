@@ -1,0 +1,200 @@
+"""A connection in the hub: what it is sent, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from socketscope.errors import ClientGoneError
+from socketscope.hub.link import AsgiLink, State
+from socketscope.hub.link_wire import WireLink
+from socketscope.hub.message import Position
+from socketscope.hub.options import Disconnect
+from socketscope.hub.outbox import Lane
+from socketscope.hub.outgoing import Outgoing, payload
+from socketscope.hub.resume import Joined
+from socketscope.hub.sockets import Socket
+from socketscope.hub.subscription import Subscription
+from socketscope.hub.wire import wire_of
+from socketscope.instrumentation import current
+from socketscope.telemetry.ledger import CLOSED, SLOW
+
+if TYPE_CHECKING:
+    from socketscope.hub.hub import Hub, Message
+
+NORMAL = 1000
+NO_STATUS = 1005
+"""Close codes of RFC 6455, 7.4.1."""
+
+
+class Client:
+    """A connection between entering and leaving `hub.connect(...)`. It belongs to one event loop.
+
+    `async for message in client` gives what the client says, `str` or `bytes`, until it leaves.
+    """
+
+    def __init__(self, hub: Hub, socket: Socket, user: str | None) -> None:
+        watched = current.watched()
+        self.hub = hub
+        self.user = user
+        self.reporter = watched[0] if watched is not None else None
+        self.record = watched[1] if watched is not None else None
+        self.id = self.record.id if self.record is not None else secrets.token_hex(8)
+        self.subscriptions: dict[str, Subscription] = {}
+        """Topic -> subscription; among them the user's own topic."""
+        self._socket = socket
+        self._handler = asyncio.current_task()
+        self._handler_cancelled = False
+        self._ended = (NO_STATUS, "")
+        self._close_timer: asyncio.TimerHandle | None = None
+        link: Any = (self, socket.send, self.record, hub.carriers)
+        options: Any = {"limits": hub.limits, "clock": hub.clock}
+        wire = wire_of(socket.scope)
+        self.link = AsgiLink(*link, **options) if wire is None else WireLink(wire, *link, **options)
+        if wire is not None:
+            wire.on_shutdown = hub.advice
+
+    # What applications call --------------------------------
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """The channels that it is in."""
+        return frozenset(entry.channel.name for entry in self.subscriptions.values() if not entry.channel.hidden)
+
+    @property
+    def open(self) -> bool:
+        """Whether messages are still taken for it."""
+        return self.link.state is State.OPEN
+
+    @property
+    def ended(self) -> tuple[int, str]:
+        """Close code and reason, once it has ended."""
+        return self._ended
+
+    async def subscribe(self, channel: str, *, last: Position | tuple[str, int] | None = None) -> Joined:
+        """Join a channel; returns where it stands. Twice is once.
+
+        With `last`, the epoch and offset of the last message that the client has (`ChannelOptions.positions`), it is
+        sent what came after it first, or told that this can't be had: see `Joined`.
+
+        Raises `RefusedError`, `LimitExceededError`, `ClientGoneError`, `BrokerUnavailableError`, and ValueError for a
+        name that can't be used.
+        """
+        return await self.hub.subscribe(self, channel, None if last is None else Position(*last))
+
+    def unsubscribe(self, channel: str) -> None:
+        """Leave a channel; messages that wait already are still sent."""
+        self.hub.unsubscribe(self, channel)
+
+    async def publish(self, channel: str, message: Message, *, key: str | None = None) -> Position:
+        """Publish in the client's name; it need not be in the channel. Raises as `Hub.publish`, and `RefusedError`."""
+        return await self.hub.publish(channel, message, key=key)
+
+    def send(self, message: Message) -> bool:
+        """Send to this client alone, after what waits for it; returns False where it was dropped."""
+        data, kind = payload(message)
+        outgoing = Outgoing(data, binary=kind == "binary")
+        ledger = self.hub.direct
+        dropped = sum(ledger.counts.dropped)
+        if self.link.take(outgoing, Lane(Disconnect(), ledger)):
+            ledger.delivered(1, outgoing.size)
+        return sum(ledger.counts.dropped) == dropped
+
+    async def receive(self) -> str | bytes:
+        """Give the client's next message; raises `ClientGoneError` once it has left or was cut off."""
+        if self.link.state is State.GONE:
+            raise ClientGoneError(*self._ended)
+        message = await self._socket.receive()
+        if message["type"] != "websocket.receive":
+            if self.link.state is State.OPEN:
+                self._ended = (int(message.get("code") or NO_STATUS), message.get("reason") or "")
+            self.lost()
+            raise ClientGoneError(*self._ended)
+        data = message.get("bytes")
+        received: str | bytes = message["text"] if data is None else data
+        return received
+
+    def __aiter__(self) -> AsyncIterator[str | bytes]:
+        return self
+
+    async def __anext__(self) -> str | bytes:
+        try:
+            return await self.receive()
+        except ClientGoneError:
+            raise StopAsyncIteration from None
+
+    def close(self, code: int = NORMAL, reason: str = "") -> None:
+        """Close once what waits is sent; a client that does not take it within `limits.close_seconds` is cut off."""
+        if not self.open:
+            return
+        self._ended = (code, reason)
+        self.hub.leave_all(self)
+        loop = asyncio.get_running_loop()
+        self._close_timer = loop.call_later(self.hub.limits.close_seconds, self.cut, code, reason)
+        self.link.close(code, reason)
+
+    def cut(self, code: int, reason: str) -> None:
+        """Drop the connection and all that waits, at once: the client is sent nothing any more, not even a close.
+
+        On a server with a wire the descriptor is freed in the next tick of the loop, and the handler gets a
+        disconnect; elsewhere the handler's `async with` block is ended, and the server frees it after that.
+        """
+        if self.link.state is State.GONE:
+            return
+        self._ended = (code, reason)
+        if self.record is not None and self.reporter is not None:
+            self.reporter.cut(self.record, code, reason)
+        self._gone(SLOW)
+        if not self.link.abort() and self._handler is not None and not self._handler.done():
+            self._handler_cancelled = True
+            self._handler.cancel()
+
+    # What its link calls --------------------------------
+
+    def moved(self) -> None:
+        """Note that messages have to wait for it from now on, or no longer."""
+        self.hub.moved(self)
+
+    def queued(self, size: int) -> None:
+        """Note how many bytes wait for it."""
+        self.hub.queued(size)
+
+    def lost(self) -> None:
+        """Note that the connection has ended."""
+        self._gone(CLOSED)
+
+    # What the hub calls --------------------------------
+
+    def identify(self, user: str) -> None:
+        """Tell telemetry whose connection it is."""
+        if self.record is not None and self.reporter is not None:
+            self.reporter.identify(self.record, user)
+
+    def joined(self, channel: str) -> None:
+        """Tell telemetry that it is in a channel."""
+        if self.record is not None and self.reporter is not None:
+            self.reporter.join(self.record, channel, counts_itself=True)
+
+    def left(self, channel: str) -> None:
+        """Tell telemetry that it is in a channel no more."""
+        if self.record is not None and self.reporter is not None:
+            self.reporter.leave(self.record, channel)
+
+    async def release(self) -> None:
+        """Let go of everything, at the end of the handler's block; a close that is under way is waited for."""
+        if self.link.state is State.CLOSING:
+            await self.link.closed.wait()
+        self.lost()
+
+    @property
+    def ended_handler(self) -> bool:
+        """Whether the handler was cancelled to cut the client off."""
+        return self._handler_cancelled
+
+    def _gone(self, reason: int) -> None:
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self.hub.leave_all(self)
+        self.link.end(reason)

@@ -1,0 +1,309 @@
+"""The hub: clients, their channels, and the broker that joins it to the hubs of other processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from fnmatch import fnmatchcase
+from types import TracebackType
+from typing import Any, Self
+
+from socketscope.errors import ClientGoneError, LimitExceededError, MessageTooLargeError
+from socketscope.hub.asgi import Carriers
+from socketscope.hub.brokers.base import Broker, Member
+from socketscope.hub.brokers.memory import MemoryBroker
+from socketscope.hub.channel import Channel
+from socketscope.hub.client import Client
+from socketscope.hub.message import Delivery, Envelope, Position, channel_topic, user_topic
+from socketscope.hub.options import POLICY_VIOLATION, ChannelOptions, Limits
+from socketscope.hub.outgoing import payload
+from socketscope.hub.resume import Joined, read_missed
+from socketscope.hub.sockets import socket_of
+from socketscope.hub.subscription import Subscription
+from socketscope.telemetry.process import Telemetry, process_telemetry
+
+Message = str | bytes | Mapping[str, Any] | list[Any] | int | float | bool | None
+"""`str` goes out as a text message, `bytes` as a binary one, everything else as JSON in a text message."""
+
+HOST = socket.gethostname()
+LONGEST_NAME = 256
+"""Characters in the name of a channel or user."""
+USER_CHANNEL = "_user"
+"""Name on metrics of what is published to users."""
+DIRECT_CHANNEL = "_direct"
+"""Name on metrics of what is sent to one client."""
+
+
+class Hub:
+    """Channels of one service: enter it once for each process, in the application's lifespan.
+
+    * `broker`: joins the processes of a service; without one this process is alone.
+    * `channels`: options of channels by the pattern of their names (`*`, `?`), the first that matches; the rest have
+      the default ones.
+    * `limits`: of each client and user.
+    * `telemetry`: for tests; otherwise the one of the process.
+    """
+
+    def __init__(
+        self,
+        broker: Broker | None = None,
+        *,
+        channels: Mapping[str, ChannelOptions] | None = None,
+        limits: Limits | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self.id = secrets.token_hex(8)
+        self.broker: Broker = broker or MemoryBroker()
+        self.limits = limits or Limits()
+        self.telemetry = telemetry or process_telemetry()
+        self.clock = self.telemetry.clock
+        self.clients: dict[str, Client] = {}
+        self._options = dict(channels or {})
+        accumulators = self.telemetry.accumulators
+        self.direct = accumulators.ledgers.open(accumulators.channel(DIRECT_CHANNEL))
+        """Ledger of what is sent to single clients."""
+        self.carriers = Carriers()
+        self._channels: dict[str, Channel] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._behind: dict[Client, None] = {}
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Begin. Raises `BrokerUnavailableError`."""
+        self.carriers = Carriers()
+        self.telemetry.accumulators.brokers.add(self.broker.system, self.broker.telemetry)
+        await self.broker.start(self)
+
+    async def stop(self) -> None:
+        """Close every connection (1012), and end."""
+        for client in list(self.clients.values()):
+            client.close(1012)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self.carriers.stop()
+        await self.broker.stop()
+
+    # What applications call --------------------------------
+
+    @asynccontextmanager
+    async def connect(self, socket: Any, *, user: str | None = None) -> AsyncIterator[Client]:
+        """Take a connection in, and accept it where that is not done.
+
+        `socket` is a WebSocket of Starlette, FastAPI or Litestar, or `(scope, receive, send)`.
+        """
+        found = socket_of(socket)
+        if not found.accepted:
+            await found.accept()
+        client = Client(self, found, user)
+        self.clients[client.id] = client
+        task = asyncio.current_task()
+        cancelling = task.cancelling() if task is not None else 0
+        try:
+            if user is not None:
+                client.identify(user)
+                await self._join(client, user_topic(_name("user", user)), user, hidden=True)
+            yield client
+            await client.release()
+        except asyncio.CancelledError:
+            # Where the client was cut off, the cancellation was ours, and the block just ends (`asyncio.timeout` is
+            # the model).
+            if not client.ended_handler or task is None or task.uncancel() > cancelling:
+                raise
+        finally:
+            client.lost()
+            del self.clients[client.id]
+
+    async def publish(self, channel: str, message: Message, *, key: str | None = None) -> Position:
+        """Publish to everyone in a channel, in all processes; returns where the message stands in it.
+
+        `key`: where the channel's policy is `Coalesce`, it replaces what waits with the same key. Waits for the
+        broker, never for a client. Raises `MessageTooLargeError`, `BrokerUnavailableError`, TypeError for what JSON
+        does not know, ValueError for a name that can't be used.
+        """
+        return await self._publish(channel_topic(_name("channel", channel)), channel, message, key)
+
+    async def publish_to_user(self, user: str, message: Message) -> Position:
+        """Publish to every connection of a user, in all processes. Raises as `publish`."""
+        return await self._publish(user_topic(_name("user", user)), USER_CHANNEL, message, None)
+
+    async def disconnect(self, user: str, code: int = POLICY_VIOLATION, reason: str = "") -> None:
+        """Close the connections of a user, in all processes. Raises as `publish`."""
+        data, _ = payload({"code": code, "reason": reason})
+        await self.broker.publish(Envelope(user_topic(_name("user", user)), data, "close", publisher=self.id))
+
+    async def presence(self, channel: str) -> list[Member]:
+        """Give who is in a channel, in all processes, in the order of their arrival.
+
+        A process that has vanished takes its members along after a while. Raises `BrokerUnavailableError`.
+        """
+        return await self.broker.members(channel_topic(_name("channel", channel)))
+
+    def subscribers(self, channel: str) -> int:
+        """Give how many connections of this process are in a channel."""
+        found = self._channels.get(channel_topic(channel))
+        return len(found) if found is not None else 0
+
+    def check(self) -> None:
+        """Compare the ledgers with the queues. Raises AssertionError where they differ: a mistake of the hub's."""
+
+    # What clients call --------------------------------
+
+    async def subscribe(self, client: Client, channel: str, last: Position | None = None) -> Joined:
+        """Let a client join a channel."""
+        topic = channel_topic(_name("channel", channel))
+        if len(client.channels) >= self.limits.channels and topic not in client.subscriptions:
+            raise LimitExceededError("channels", self.limits.channels)
+        return await self._join(client, topic, channel, last)
+
+    def unsubscribe(self, client: Client, channel: str) -> None:
+        """Let a client leave a channel."""
+        self._leave(client, channel_topic(channel))
+
+    def leave_all(self, client: Client) -> None:
+        """Take a client out of everything."""
+        self._behind.pop(client, None)
+        for topic in list(client.subscriptions):
+            self._leave(client, topic)
+
+    def moved(self, client: Client) -> None:
+        """Note that a client fell behind, or caught up."""
+        for subscription in client.subscriptions.values():
+            subscription.channel.moved(subscription)
+        if client.link.behind:
+            self._behind[client] = None
+        else:
+            self._behind.pop(client, None)
+
+    def queued(self, size: int) -> None:
+        """Note how many bytes wait for a client that has just been given one message more."""
+
+    def advice(self) -> str:
+        """Give the reason of the close frame at a shutdown: when to come back."""
+        return ""
+
+    # What the broker calls --------------------------------
+
+    def received(self, delivery: Delivery) -> None:
+        """Deliver a message to everyone here whom it is for."""
+        envelope = delivery.envelope
+        channel = self._channels.get(envelope.topic)
+        if channel is None:
+            return
+        if envelope.kind == "close":
+            told = json.loads(envelope.payload)
+            for client in [client for client in self.clients.values() if envelope.topic in client.subscriptions]:
+                client.close(told["code"], told["reason"])
+            return
+        channel.deliver(delivery)
+
+    def lost(self, topic: str, count: int) -> None:
+        """Note that messages of a topic are gone."""
+
+    # --------------------------------
+
+    async def _publish(self, topic: str, name: str, message: Message, key: str | None) -> Position:
+        data, kind = payload(message)
+        if len(data) > self.limits.message_bytes:
+            raise MessageTooLargeError(len(data), self.limits.message_bytes)
+        traffic = self.telemetry.accumulators.own_channel(name)
+        position = await self.broker.publish(Envelope(topic, data, kind, key, self.id))
+        traffic.messages[0] += 1
+        traffic.bytes[0] += len(data)
+        return position
+
+    async def _join(
+        self, client: Client, topic: str, name: str, last: Position | None = None, *, hidden: bool = False
+    ) -> Joined:
+        if not client.open:
+            raise ClientGoneError(*client.ended)
+        channel = self._channels.get(topic)
+        if channel is None:
+            channel = self._channels[topic] = self._open(topic, name, hidden=hidden)
+        known = client.subscriptions.get(topic)
+        if known is not None:
+            return Joined(channel.position)
+        channel.members += 1
+        try:
+            async with channel.lock:
+                if not channel.listening:
+                    channel.position = Position("", 0)
+                    position = await self.broker.subscribe(topic)
+                    if not channel.position.epoch:  # else messages have come already
+                        channel.stands(position)
+                    channel.listening = True
+            missed = None if last is None else await read_missed(self.broker, channel, last)
+        except BaseException:
+            self._left(channel)
+            raise
+        if not client.open or topic in client.subscriptions:  # it left, or joined twice, meanwhile
+            self._left(channel)
+            if not client.open:
+                raise ClientGoneError(*client.ended)
+            return Joined(channel.position)
+        subscription = client.subscriptions[topic] = Subscription(client.link, channel)
+        channel.add(subscription)
+        if not hidden:
+            client.joined(channel.name)
+            self.broker.enter(topic, Member(client.id, client.user, HOST, self.clock.wall() / 1e9))
+        joined = Joined(channel.position, last is None or missed is not None, len(missed or ()))
+        channel.catch_up(missed or (), subscription)
+        return joined
+
+    def _leave(self, client: Client, topic: str) -> None:
+        subscription = client.subscriptions.pop(topic, None)
+        if subscription is None:
+            return
+        channel = subscription.channel
+        channel.discard(subscription)
+        if not channel.hidden:
+            client.left(channel.name)
+            self.broker.leave(topic, client.id)
+        self._left(channel)
+
+    def _left(self, channel: Channel) -> None:
+        channel.members -= 1
+        if not channel.members:
+            task = asyncio.ensure_future(self._close(channel))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _close(self, channel: Channel) -> None:
+        async with channel.lock:
+            if channel.members:  # somebody came
+                return
+            if channel.listening:
+                channel.listening = False
+                await self.broker.unsubscribe(channel.topic)
+            if not channel.members and self._channels.get(channel.topic) is channel:
+                del self._channels[channel.topic]
+                self.telemetry.accumulators.ledgers.retire(channel.ledger)
+
+    def _open(self, topic: str, name: str, *, hidden: bool) -> Channel:
+        accumulators = self.telemetry.accumulators
+        traffic = accumulators.own_channel(USER_CHANNEL if hidden else name)
+        options = next((found for pattern, found in self._options.items() if fnmatchcase(name, pattern)), None)
+        ledger = accumulators.ledgers.open(traffic)
+        options = options or ChannelOptions()
+        return Channel(topic, name, options, ledger, self.carriers, now=self.clock.monotonic, hidden=hidden)
+
+
+def _name(what: str, name: str) -> str:
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
+        raise ValueError(f"the name of a {what} is a str of 1 to {LONGEST_NAME} characters, not {name!r:.60}")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the name of a {what} must be valid Unicode ({error.reason}): {name!r:.60}") from error
+    return name

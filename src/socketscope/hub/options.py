@@ -1,0 +1,88 @@
+"""What a hub may be told: how channels treat clients that are slow, and how much a client may have and do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from socketscope.errors import ConfigurationError
+
+POLICY_VIOLATION: Final = 1008
+"""RFC 6455, 7.4.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropOldest:
+    """A full queue loses its oldest messages of the channel, for feeds where the present counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropNewest:
+    """A full queue takes nothing more of the channel until there is room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coalesce:
+    """Of the messages that wait, each key (the channel, where a message has none) has only its latest.
+
+    Where that is not enough, the oldest go.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """A client whose queue is full is cut off: it reads nothing any more, or too slowly ever to catch up."""
+
+    code: int = POLICY_VIOLATION
+    reason: str = "reads too slowly"
+
+
+Policy = DropOldest | DropNewest | Coalesce | Disconnect
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOptions:
+    """How the messages of a channel are delivered.
+
+    * `policy`: what becomes of a message that finds its client's queue full.
+    * `positions`: subscribers get `{"channel", "epoch", "offset", "data"}` as JSON, so that they can resume.
+    """
+
+    policy: Policy = Disconnect()
+    positions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one client, and one user over all of its connections to this process, may have and do.
+
+    * `queue_messages`, `queue_bytes`: what may wait for one client that reads slowly.
+    * `message_bytes`: largest message that is published, or received from a client.
+    * `channels`, `user_channels`: subscriptions.
+    * `rate`, `user_rate`: messages a second that may come in, with as many at once as come in two seconds; 0: any.
+    * `stalled_seconds`: a client that takes nothing for so long, though something waits, is cut off; 0: never.
+    * `close_seconds`: so long has a client that is closed to take what waits for it; then it is cut off.
+
+    Raises `ConfigurationError` for values that can't be used.
+    """
+
+    queue_messages: int = 1024
+    queue_bytes: int = 512 * 1024
+    message_bytes: int = 256 * 1024
+    channels: int = 100
+    user_channels: int = 1000
+    rate: float = 0.0
+    user_rate: float = 0.0
+    stalled_seconds: float = 30.0
+    close_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("queue_messages", "queue_bytes", "message_bytes", "channels", "user_channels"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"Limits.{name}", getattr(self, name), "1 or more")
+        for name in ("rate", "user_rate", "stalled_seconds", "close_seconds"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigurationError(f"Limits.{name}", getattr(self, name), "0 or more")
+        if self.message_bytes > self.queue_bytes:
+            expected = f"at most queue_bytes ({self.queue_bytes}): a larger message could never wait"
+            raise ConfigurationError("Limits.message_bytes", self.message_bytes, expected)

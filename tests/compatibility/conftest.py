@@ -1,0 +1,1 @@
+"""The matrix's modules, found by name."""
