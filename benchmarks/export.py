@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from rounds import Spread, spread, surroundings, write
+from rounds import Spread, Verdict, at_most, pronounce, spread, surroundings, write
 from watchers import SINK, providers
 
 SETS: Final = (10, 1000, 10_000)
@@ -144,10 +144,9 @@ def main() -> None:
             f"  {values['lag_max_ms'].best:14.2f} ms"
         )
     verdicts = judged(figures)
-    for sentence, ok in verdicts.items():
-        print(f"{'pass' if ok else 'MISS'}  {sentence}")
+    passed = pronounce(verdicts)
     write(options.json, "export", {"surroundings": where, "figures": figures, "verdicts": verdicts})
-    sys.exit(not all(verdicts.values()))
+    sys.exit(not passed)
 
 
 def _measured(subject: str, url: str, seconds: float) -> list[float]:
@@ -161,11 +160,10 @@ def _measured(subject: str, url: str, seconds: float) -> list[float]:
     return list(json.loads(done.stdout))
 
 
-def judged(figures: Mapping[str, Mapping[str, Spread]]) -> dict[str, bool]:
+def judged(figures: Mapping[str, Mapping[str, Spread]]) -> list[Verdict]:
     """Hold the lag against the bar."""
     lag = figures[str(BAR_SETS)]["lag_p99.9_ms"].best
-    sentence = f"lag while {BAR_SETS:,} sets are exported, 99.9th percentile: {lag:.2f} ms, at most {BAR_LAG}"
-    return {sentence: lag <= BAR_LAG}
+    return [at_most(f"lag while {BAR_SETS:,} sets are exported, 99.9th percentile, ms", lag, BAR_LAG, ".2f")]
 
 
 if __name__ == "__main__":
