@@ -7,6 +7,8 @@ has every message. Ours has its telemetry on, with the SDK as `socketscope run` 
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import subprocess
 import sys
 import time
@@ -20,6 +22,8 @@ from fanout_clients import load
 from fanout_servers import SUBJECTS, serve
 from rounds import Spread, interleaved, surroundings, write
 
+PEERS: Final = Path(__file__).parent.parent / ".venv-peers" / "bin" / "python"
+"""Runs all of it, ours too, where it is there (scripts/peers): picows is in no other environment."""
 OURS, PLAIN = "ours, uvicorn protocol", "ours, plain ASGI"
 BARS: Final = (
     (OURS, "websockets.broadcast", 0.85),
@@ -122,9 +126,12 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=SUBJECTS, help="measure these")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    where = surroundings("uvicorn", "uvloop", "websockets", "picows", "python-socketio", "fastapi")
+    if PEERS.exists() and Path(sys.prefix) != PEERS.parent.parent:
+        os.execv(PEERS, [str(PEERS), *sys.argv])
+    packages = ("uvicorn", "uvloop", "websockets", "picows", "python-socketio", "fastapi")
+    where = surroundings(*(name for name in packages if importlib.util.find_spec(name.replace("python-", ""))))
     print("  ".join(f"{name} {value}" for name, value in where.items()))
-    subjects = {name: measure(name, options) for name in options.only or SUBJECTS}
+    subjects = {name: measure(name, options) for name in options.only or SUBJECTS if name in where or name != "picows"}
     found = interleaved(subjects, rounds=options.rounds, greater_is_better=False)
     passed = report(found)
     write(options.json, "fanout", {"surroundings": where, "bars": BARS, "microseconds": found})

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -41,8 +41,13 @@ def interleaved(
             value = subjects[name](number)
             if number:
                 found[name].append(value)
+    return {name: spread(values, greater_is_better=greater_is_better) for name, values in found.items()}
+
+
+def spread(values: Sequence[float], *, greater_is_better: bool = False) -> Spread:
+    """Give what several rounds gave."""
     best, worst = (max, min) if greater_is_better else (min, max)
-    return {name: Spread(best(values), statistics.median(values), worst(values)) for name, values in found.items()}
+    return Spread(best(values), statistics.median(values), worst(values))
 
 
 def surroundings(*packages: str) -> dict[str, Any]:

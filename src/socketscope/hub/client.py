@@ -19,6 +19,7 @@ from socketscope.hub.sockets import Socket
 from socketscope.hub.subscription import Subscription
 from socketscope.hub.wire import wire_of
 from socketscope.instrumentation import current
+from socketscope.instrumentation.direct import server_send
 from socketscope.telemetry.ledger import CLOSED, SLOW
 
 if TYPE_CHECKING:
@@ -49,12 +50,14 @@ class Client:
         self._handler_cancelled = False
         self._ended = (NO_STATUS, "")
         self._close_timer: asyncio.TimerHandle | None = None
-        link: Any = (self, socket.send, self.record, hub.carriers)
         options: Any = {"limits": hub.limits, "clock": hub.clock}
-        wire = wire_of(socket.scope)
-        self.link = AsgiLink(*link, **options) if wire is None else WireLink(wire, *link, **options)
-        if wire is not None:
+        if (wire := wire_of(socket.scope)) is not None:
+            self.link: AsgiLink | WireLink = WireLink(wire, self, socket.send, self.record, hub.carriers, **options)
             wire.on_shutdown = hub.advice
+        elif (send := server_send(self.record, socket.send)) is not None:
+            self.link = AsgiLink(self, send, self.record, hub.carriers, **options)
+        else:
+            self.link = AsgiLink(self, socket.send, None, hub.carriers, **options)
 
     # What applications call --------------------------------
 

@@ -48,8 +48,8 @@ class WireLink(Link):
 
     def _resumed(self) -> None:
         if self.record is not None:
-            self.record.waited(self._now() - self._behind_since)
-        self.progress_at = self._loop.time()
+            self.record.waited(self._now() - self.progress_at)
+        self.progress_at = self._now()
         while not self.wire.writing_paused and self.state is not State.GONE:
             message = self.outbox.begin()
             if message is None:

@@ -71,6 +71,7 @@ class WebSocketMiddleware:
         segments = _Segments(reporter, watched)
         receive = _receiving(reporter, watched, inner_receive)
         send = _sending(reporter, watched, inner_send, segments)
+        watched.sends = (send, inner_send)
         token = otel_context.attach(watched.context)
         current.enter(reporter, watched)
         try:
@@ -98,7 +99,7 @@ class WebSocketMiddleware:
             _read_departure(watched, receive, now, self.reporter)
         if (transition := watched.finished(error, now)) is not None:
             self.reporter.changed(watched, transition)
-        watched.scope = {}
+        watched.scope, watched.sends = {}, None
 
 
 def _is_cancelled_by_nobody() -> bool:
@@ -132,17 +133,13 @@ def _sending(reporter: Reporter, watched: Watched, inner: Send, segments: _Segme
     now = reporter.telemetry.clock.monotonic
 
     async def send(message: Message) -> None:
-        counted = message is not watched.announced
-        if counted:
-            started = now()
-        else:
-            watched.announced = None
+        started = now()
         try:
             await inner(message)
         except Exception as error:
             watched.send_failed(message, error)
             raise
-        if counted and (transition := watched.sent(message, started, now())) is not None:
+        if (transition := watched.sent(message, started, now())) is not None:
             reporter.changed(watched, transition)
             if watched.state is State.OPEN:
                 segments.start()

@@ -60,11 +60,13 @@ def _harmless(
 class Watched(Connection):
     """A connection with the spans that belong to it."""
 
-    __slots__ = ("context", "entry_path", "entry_root_path", "handshake_span", "ignored", "scope", "server_span")
+    __slots__ = ("context", "entry_path", "entry_root_path", "handshake_span", "ignored", "scope", "sends", "server_span")
 
     def __init__(self, scope: MutableMapping[str, Any], started_at: int, started_wall: int) -> None:
         super().__init__(secrets.token_hex(8), started_at, started_wall)
         self.scope: MutableMapping[str, Any] = scope
+        self.sends: tuple[Any, Any] | None = None
+        """`send` as the application has it and the server's own, for who counts what he sends (`direct.py`)."""
         # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
         self.entry_root_path: str = scope.get("root_path", "")
         self.entry_path: str = scope.get("path", "")

@@ -67,7 +67,6 @@ class ConnectionRecord(Counts):
     __slots__ = (
         "accepted_at",
         "accepted_wall",
-        "announced",
         "been_in",
         "channel_traffic",
         "channels",
@@ -116,8 +115,6 @@ class ConnectionRecord(Counts):
         """The cells of each bounded name, once."""
         # Before accept nothing is a message of a connection: what an application sends out of order goes nowhere.
         self.traffic = Traffic()
-        self.announced: object = None
-        """The next message that is counted elsewhere; None once it has passed (`instrumentation/direct.py`)."""
         self.errors = 0
         self.code: int | None = None
         self.initiator = ""
