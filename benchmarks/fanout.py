@@ -8,7 +8,6 @@ has every message. Ours has its telemetry on, with the SDK as `socketscope run` 
 from __future__ import annotations
 
 import importlib.util
-import os
 import subprocess
 import sys
 import time
@@ -127,7 +126,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if PEERS.exists() and Path(sys.prefix) != PEERS.parent.parent:
-        os.execv(PEERS, [str(PEERS), *sys.argv])
+        sys.exit(subprocess.run([PEERS, *sys.argv], check=False).returncode)
     packages = ("uvicorn", "uvloop", "websockets", "picows", "python-socketio", "fastapi")
     where = surroundings(*(name for name in packages if importlib.util.find_spec(name.replace("python-", ""))))
     print("  ".join(f"{name} {value}" for name, value in where.items()))

@@ -92,6 +92,10 @@ class Link(ABC):
             carrier.stop()
         self.closed.set()
 
+    def stalled(self, nanoseconds: int) -> bool:
+        """Whether something waits for it, and it has taken nothing for so long."""
+        return self.behind and self._now() - self.progress_at > nanoseconds
+
     @abstractmethod
     def is_open(self) -> bool:
         """Whether what is sent now may still arrive, as far as the server tells."""

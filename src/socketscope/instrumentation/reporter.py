@@ -60,7 +60,16 @@ def _harmless(
 class Watched(Connection):
     """A connection with the spans that belong to it."""
 
-    __slots__ = ("context", "entry_path", "entry_root_path", "handshake_span", "ignored", "scope", "sends", "server_span")
+    __slots__ = (
+        "context",
+        "entry_path",
+        "entry_root_path",
+        "handshake_span",
+        "ignored",
+        "scope",
+        "sends",
+        "server_span",
+    )
 
     def __init__(self, scope: MutableMapping[str, Any], started_at: int, started_wall: int) -> None:
         super().__init__(secrets.token_hex(8), started_at, started_wall)
@@ -233,6 +242,12 @@ class Reporter:
         if watched.server_span is None and (native := native_span(scope)) is not None:
             self._step_under(watched, native)
 
+    def _hear_pings(self, watched: Watched) -> None:
+        wire = (watched.scope.get("extensions") or {}).get(semconv.WIRE_KEY)
+        if wire is not None:
+            ping, where = self.telemetry.accumulators.ping, watched.where
+            wire.on_pong = lambda seconds: ping(where, round(seconds * 1e9))
+
     def _start_span(self, watched: Watched) -> None:
         watched.handshake_span = self._spans.handshake(watched.scope.get("headers", ()), watched.started_wall)
         watched.context = trace.set_span_in_context(watched.handshake_span)
@@ -246,6 +261,7 @@ class Reporter:
     def _accepted(self, watched: Watched) -> None:
         watched.accepted_wall = self.telemetry.clock.wall()
         self._locate(watched, accepted=True)
+        self._hear_pings(watched)
         if watched.handshake_span is INVALID_SPAN:  # the framework was expected to have one, and has not
             self._start_span(watched)
         # Messages that came before accept went nowhere; from here on they count at the connection's place.
