@@ -334,10 +334,13 @@ class Hub:
     async def _identify(self, socket: Socket, known: Identity) -> Identity:
         if self.draining:
             raise RefusedError(CONNECTING, SERVICE_RESTART, self.advice())
-        identity = await self.access.handshake(socket.scope) or known
+        identity = self._unexpired(await self.access.handshake(socket.scope) or known)
         if not socket.accepted:
             await socket.accept()
-        identity = await self.access.first_message(lambda: _first(socket, self.limits.message_bytes)) or identity
+        told = await self.access.first_message(lambda: _first(socket, self.limits.message_bytes))
+        return self._unexpired(told or identity)
+
+    def _unexpired(self, identity: Identity) -> Identity:
         if identity.expires is not None and identity.expires <= self.clock.wall() / 1e9:
             raise RefusedError(CONNECTING, UNAUTHORIZED, "the credentials have expired")
         return identity

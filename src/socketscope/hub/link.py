@@ -194,6 +194,7 @@ class AsgiLink(Link):
         lane.ledger.queued()
         self.outbox.sending = (message, lane)
         self.outbox.bytes += message.size
+        self.owner.queued(self.outbox.bytes)
         self._fall_behind()
 
     def failed(self, lane: Lane, message: dict[str, Any], error: Exception) -> None:

@@ -75,7 +75,7 @@ def _parsed(text: str) -> Origin | None:
         return None
     host, default = parts.hostname, _PORTS.get(parts.scheme)
     extra = parts.path or parts.query or parts.fragment or "@" in parts.netloc or text.endswith(("?", "#", ":"))
-    if not host or extra or any(character.isspace() for character in text):
+    if not parts.scheme or not host or extra or any(character.isspace() for character in text):
         return None
     if default is None and port is None:  # an application's own scheme (app://name)
         port = 0
