@@ -149,7 +149,7 @@ def measure(server: Program, clients: Program, members: int, churn: int) -> dict
     server.ask(f"members {members}")
     before = server.ask_json("account")
     server.ask("publish 10")
-    seconds = float(clients.ask(f"churn {churn} 9"))
+    seconds = float(clients.ask(f"churn {churn} 8"))
     server.ask(f"members {members}")
     after = server.ask_json("account")
     clients.ask("leave")
