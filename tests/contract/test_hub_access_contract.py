@@ -214,6 +214,14 @@ async def test_a_refusal_that_leaves_the_block_closes_the_connection(server):
         await until(lambda: not served.hub.clients)
 
 
+async def test_what_no_close_frame_can_have_is_made_to_fit(server):
+    async def refusing(_, channel):
+        raise RefusedError("it", 42, "ä" * 200 + channel)
+
+    async with hub_served(server, app=quiet, access=Access(subscribe=refusing)) as served, connect(served.url) as ann:
+        assert await closed(ann) == (1008, "ä" * 61)
+
+
 async def test_a_client_and_a_user_may_be_in_so_many_channels(server):
     limits = Limits(channels=2, user_channels=3)
     async with (

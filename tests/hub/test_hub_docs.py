@@ -70,7 +70,7 @@ def test_every_limit_is_described_with_its_default():
 
 def test_every_hook_reason_and_metric_is_on_the_page():
     for field in fields(Access):
-        assert f"`{field.name}" in PAGE, field.name
+        assert field.name.startswith("_") or f"`{field.name}" in PAGE, field.name
     for reason in REASONS:
         assert f"`{reason}`" in PAGE
     for metric in (semconv.DELIVERIES, semconv.PENDING, semconv.QUEUE_SIZE, semconv.PING_DURATION):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
@@ -86,17 +86,18 @@ class Access:
     subscribe: Callable[[Client, str], Awaitable[bool]] | None = None
     publish: Callable[[Client, str, Message], Awaitable[bool]] | None = None
     deadline: float = 10.0
+    _origins: Origins | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if not 0 < self.deadline < float("inf"):
             raise ConfigurationError("Access.deadline", self.deadline, "more than 0 seconds")
         if self.origins is not None:
-            Origins(self.origins)
+            object.__setattr__(self, "_origins", Origins(self.origins))  # it is frozen
 
     async def handshake(self, scope: Mapping[str, Any]) -> Identity | None:
         """Decide before accepting. Raises `RefusedError`."""
         asked = Handshake(scope)
-        if self.origins is not None and not Origins(self.origins).allow(asked.headers("origin")):
+        if self._origins is not None and not self._origins.allow(asked.headers("origin")):
             raise RefusedError(CONNECTING, FORBIDDEN, "this origin may not connect")
         if self.connect is None:
             return None

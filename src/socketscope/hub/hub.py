@@ -28,6 +28,7 @@ from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.hub.channel import Channel
 from socketscope.hub.client import TOO_BIG, Client
 from socketscope.hub.message import (
+    LONGEST_REASON,
     Delivery,
     Envelope,
     Kind,
@@ -194,8 +195,7 @@ class Hub:
             if not client.ended_handler or task is None or task.uncancel() > cancelling:
                 raise
         except (RefusedError, LimitExceededError) as error:
-            code = error.code if isinstance(error, RefusedError) else POLICY_VIOLATION
-            client.close(code, error.reason if isinstance(error, RefusedError) else str(error))
+            client.close(*_close_for(error))
             await client.release()
             raise
         finally:
@@ -307,9 +307,15 @@ class Hub:
         if channel is None:
             return
         if envelope.kind == "close":
-            told = json.loads(envelope.payload)
+            try:
+                told = json.loads(envelope.payload)
+                code, reason = told["code"], told["reason"]
+                checked_close(code, reason)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                _logger.warning("what %s published on %s can't be read", envelope.publisher, envelope.topic)
+                return
             for client in [client for client in self.clients.values() if envelope.topic in client.subscriptions]:
-                client.close(told["code"], told["reason"])
+                client.close(code, reason)
             return
         channel.deliver(delivery)
 
@@ -324,8 +330,9 @@ class Hub:
         try:
             identity = await self._identify(socket, known)
         except RefusedError as error:
+            code, reason = _close_for(error)
             with suppress(Exception):  # the client may have left, and nobody need be told
-                await socket.send({"type": "websocket.close", "code": error.code, "reason": error.reason})
+                await socket.send({"type": "websocket.close", "code": code, "reason": reason})
             raise
         if identity.user is not None:
             checked_name("user", identity.user)
@@ -427,6 +434,17 @@ class Hub:
         ledger = accumulators.ledgers.open(traffic)
         options = options or ChannelOptions()
         return Channel(topic, name, options, ledger, self.carriers, now=self.clock.monotonic, hidden=hidden)
+
+
+def _close_for(error: RefusedError | LimitExceededError) -> tuple[int, str]:
+    """Give the code and reason that tell a client of an error; hooks may give what no frame can have."""
+    code, reason = (error.code, error.reason) if isinstance(error, RefusedError) else (POLICY_VIOLATION, str(error))
+    reason = reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
+    try:
+        checked_close(code, reason)
+    except ValueError:
+        code = POLICY_VIOLATION
+    return code, reason
 
 
 async def _first(socket: Socket, message_bytes: int) -> str | bytes:
