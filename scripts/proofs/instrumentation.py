@@ -49,9 +49,7 @@ def compatibility(report: Report) -> None:
 
 def any_order(report: Report) -> None:
     """Run the stateful test of the middleware."""
-    passed, line = pytest_passes(
-        "tests/instrumentation/test_any_order.py", "-s", SOCKETSCOPE_ORACLE_EXAMPLES=EXAMPLES
-    )
+    passed, line = pytest_passes("tests/instrumentation/test_any_order.py", "-s", SOCKETSCOPE_ORACLE_EXAMPLES=EXAMPLES)
     report.add(f"any order of ASGI messages, {EXAMPLES} examples", line, "all pass, none skipped", passed)
 
 

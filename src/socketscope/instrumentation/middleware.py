@@ -102,7 +102,10 @@ class _Watching:
         current.enter(reporter, watched)
 
     def callables(self, inner_send: Send) -> tuple[Receive, Send]:
-        return metered(self._watched, self._inner_receive, inner_send, self._reporter.telemetry.clock.monotonic, self)
+        clock = self._reporter.telemetry.clock
+        receive, send = metered(self._watched, self._inner_receive, inner_send, clock.monotonic, self)
+        self._watched.sends = (send, inner_send)
+        return receive, send
 
     def changed(self, transition: Transition) -> None:
         watched = self._watched
@@ -133,7 +136,7 @@ class _Watching:
             self._reporter.changed(watched, transition)
         else:
             telemetry.accumulators.fold(watched)  # the end was told before; what came after it
-        watched.scope = {}
+        watched.scope, watched.sends = {}, None
 
     def leave(self) -> None:
         """Give the task back as it was."""

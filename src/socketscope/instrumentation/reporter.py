@@ -70,6 +70,7 @@ class Watched(Connection):
         "handshake_span",
         "ignored",
         "scope",
+        "sends",
         "server_span",
         "told",
         "traced",
@@ -78,6 +79,8 @@ class Watched(Connection):
     def __init__(self, scope: MutableMapping[str, Any], started_at: int, started_wall: int) -> None:
         super().__init__(connection_id(), started_at, started_wall)
         self.scope: MutableMapping[str, Any] = scope
+        self.sends: tuple[Any, Any] | None = None
+        """`send` as the application has it and the server's own, for who counts what he sends (`direct.py`)."""
         # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
         self.entry_root_path: str = scope.get("root_path", "")
         self.entry_path: str = scope.get("path", "")
@@ -278,6 +281,12 @@ class Reporter:
         watched.client_address = truncated_address(client[0]) if client else None
         watched.user_agent = user_agent(agent) if agent else None
 
+    def _hear_pings(self, watched: Watched) -> None:
+        wire = (watched.scope.get("extensions") or {}).get(semconv.WIRE_KEY)
+        if wire is not None:
+            ping, where = self.telemetry.accumulators.ping, watched.where
+            wire.on_pong = lambda seconds: ping(where, round(seconds * 1e9))
+
     def _start_span(self, watched: Watched) -> None:
         # Even where no spans are made: events stand in the trace that the client is in.
         self._trace(watched, self._spans.handshake(watched.scope.get("headers", ()), watched.started_wall))
@@ -303,6 +312,7 @@ class Reporter:
         self._locate(watched, accepted=True)
         watched.count_into(telemetry.accumulators.traffic(watched.where))
         watched.segment.start_wall = watched.accepted_wall
+        self._hear_pings(watched)
         if self._tells():
             watched.told = True
             if watched.handshake_span is None:  # the framework was expected to have one, and has not
