@@ -243,7 +243,7 @@ class Reporter:
         # Two names beyond the limit share `_other`; its messages are still counted once a connection.
         if not counts_itself and name not in {cells.name for cells in watched.channel_traffic}:
             watched.channel_traffic = (*watched.channel_traffic, traffic)
-        watched.channels[channel] = name
+        watched.channels[name if name == channel else channel] = name  # one string for all connections
         if watched.state is State.OPEN:
             self.telemetry.accumulators.subscribed(name, 1)
 
