@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
+
+from typing_extensions import override
 
 from socketscope.errors import ConfigurationError
 from socketscope.instrumentation.identity import Source
@@ -52,6 +55,25 @@ def from_environment(environment: Mapping[str, str]) -> Options:
     )
 
 
+class _Asked(dict[str, str]):
+    """An environment in which nothing is set, that keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    @override
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return default
+
+
+def _variables() -> frozenset[str]:
+    asked = _Asked()
+    from_environment(asked)
+    return frozenset(asked.names)
+
+
 def _source(environment: Mapping[str, str], name: str) -> Source | None:
     text = environment.get(name, "").strip()
     if not text:
@@ -97,3 +119,7 @@ def _pattern(environment: Mapping[str, str], name: str) -> re.Pattern[str] | Non
         raise ConfigurationError(
             name, environment[name], f"regular expressions separated by commas ({error})"
         ) from error
+
+
+VARIABLES: Final = _variables()
+"""The names of all variables that `from_environment` reads."""
