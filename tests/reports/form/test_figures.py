@@ -108,7 +108,7 @@ def test_every_issue_has_a_line(kind, full):
     name = "connections" if kind == "high_load" else "n"
     more = {"value": 2, "reference": 1, "share": 0.5, "link": "https://console.example/"} if full else {}
     report = good(issues_detected=[Issue(kind=kind, severity="warning", since=0, until=60, name=name, **more)])
-    [[when, severity, what, where]] = issues(report, WORDS).rows
+    [[when, severity, what, where]] = issues(report, WORDS, Figures(WORDS)).rows
     assert when.text
     assert severity.text == "warning"
     assert what.text
@@ -120,7 +120,7 @@ def test_over_a_gap_no_total_stands_bare_in_any_form():
     forms = Forms(with_a_gap(), Edition())
     document = forms.document()
     for text in (forms.form("html"), forms.form("md"), document.text, document.page, document.title):
-        for number in ("18,432", "5,210", "1,204,881", "38,112,004"):
+        for number in ("18,432", "5,210", "1,204,881", "38,112,004", "1,180,221", "1,301", "58 errors", "412"):
             for place in range(text.count(number)):
                 before = text.split(number)[place][-30:]
                 assert "at least " in before or before.endswith(LEAST), (number, before)
@@ -192,6 +192,15 @@ def test_a_report_that_is_late_or_not_over_or_misses_samples_says_so_first():
     ]
     assert view.subject.endswith(" (late)")
     assert compose(good(), Edition()).badges == []
+
+
+@pytest.mark.parametrize(
+    ("against", "said"), [("day_before", "+50% on the day before"), ("same_weekday", "+50% on the mean of the weeks")]
+)
+def test_a_change_says_what_it_is_compared_with(against, said):
+    highlight = Highlight(kind="errors", value=61, share=0.01, change=0.5, against=against)
+    [sentence] = paragraph.sentences(good(highlights=[highlight]), WORDS, Figures(WORDS))
+    assert said in sentence
 
 
 def test_a_total_over_a_gap_is_marked_in_the_chart_too():

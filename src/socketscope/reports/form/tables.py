@@ -11,7 +11,7 @@ from socketscope.reports.form.figures import Figures
 from socketscope.reports.form.names import shown
 from socketscope.reports.form.view import Cell, Table
 from socketscope.reports.form.words import Words
-from socketscope.reports.model import Alert, Channel, Close, Figure, Handshake, HighLoad, Hour, Report, Route
+from socketscope.reports.model import BLIND, Alert, Channel, Close, Figure, Handshake, HighLoad, Hour, Report, Route
 
 MOST: Final = 25
 """Rows of a table that are shown; JSON has all of them."""
@@ -235,7 +235,7 @@ class Tables:
     def _count(self, value: float | None, of: Figure[Any], *, unknown: str = "\N{EN DASH}") -> Cell:
         if value is None:
             return Cell(text=unknown, number=True, tone="quiet")
-        least = "\N{GREATER-THAN OR EQUAL TO}" if of.certainty == "at_least" else ""
+        least = "\N{GREATER-THAN OR EQUAL TO}" if of.certainty in BLIND else ""
         return Cell(text=least + self._words.number(value), number=True)
 
     def _of(self, count: int, total: int, of: Figure[Any]) -> list[Cell]:
