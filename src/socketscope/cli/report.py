@@ -244,7 +244,7 @@ def _reports(settings: Settings, zone: str | None, language: Language | None) ->
     from socketscope.reports.options import known_zone
 
     try:
-        changed = given(zone=zone and known_zone(zone), language=language and language.value)
+        changed = given(zone=None if zone is None else known_zone(zone), language=language and language.value)
     except ValueError as error:
         raise ConfigurationError("--zone", zone, str(error)) from None
     return settings.reports.model_copy(update=changed)
