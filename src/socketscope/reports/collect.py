@@ -116,7 +116,7 @@ def _put_together(
     summary = summarize(answers, trust)
     fleet = figures.fleet(answers, trust)
     hours = lists.connections_per_hour(answers, details, trust)
-    routes = lists.slowest_routes(details, trust, top=options.top)
+    routes = lists.slowest_routes(answers, details, trust, top=options.top)
     loads = high_load(details, trust, options)
     issues = find_issues(
         answers,

@@ -48,6 +48,7 @@ Reason = Literal[
     "user_keys_differ",  # hashes of users were made with different keys, so they can't be compared
     "no_users",  # connections did not say whose they are (`SOCKETSCOPE_USER_FROM`)
     "nothing_closed",  # no connection ended, so there is no duration
+    "no_histogram",  # it happened, and no histogram of it came
     "no_messages",  # none was received, so nothing can be divided by their number
     "no_alerting",  # no history of alerts is kept here
     "backend_cannot",  # the backend can't answer this question

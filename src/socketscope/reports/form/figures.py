@@ -87,6 +87,10 @@ class Figures:
         """Say why a figure is not available."""
         return self._reasons[figure.reason or "no_data"]
 
+    def missing(self, figure: Figure[Any]) -> str:
+        """Say in a sentence why a figure is not available."""
+        return self._words.gettext("Not available: {reason}.").format(reason=self.reason(figure))
+
     def mark(self, figure: Figure[Any]) -> int:
         """Return the number of the footnote that says where a figure comes from."""
         return self._marks.setdefault((figure.source, figure.method), len(self._marks) + 1)

@@ -20,6 +20,7 @@ def issues(report: Report, words: Words, figures: Figures) -> Table:
     _ = words.gettext
     severities = labels.severities(words)
     teller = _Teller(words, figures)
+    total = report.summary.total_connections
     rows = [
         [
             Cell(text=words.stretch(issue.since, issue.until, report.period)),
@@ -36,7 +37,8 @@ def issues(report: Report, words: Words, figures: Figures) -> Table:
         title=_("What went wrong"),
         head=[_("When"), _("How bad"), _("What"), _("Look at")],
         rows=rows,
-        empty=_("Nothing was detected."),
+        empty=_("Nothing was detected.") if total.available else figures.missing(total),
+        note=figures.note(total),
         more=text.format(count=words.number(more)) if more else "",
         essential=True,
     )

@@ -193,7 +193,7 @@ class Tables:
                 title=_("Missing samples"),
                 head=[_("Instance"), _("When"), _("Samples missing")],
                 rows=rows,
-                empty=empty if fleet.available else self._not_available(fleet),
+                empty=empty if fleet.available else self._figures.missing(fleet),
                 mark=self._figures.mark(fleet),
             )
         )
@@ -218,7 +218,7 @@ class Tables:
             replace(
                 table,
                 rows=[row(one) for one in figure.value or ()],
-                empty=table.empty if figure.available else self._not_available(figure),
+                empty=table.empty if figure.available else self._figures.missing(figure),
                 note=self._figures.note(figure),
                 mark=self._figures.mark(figure),
             ),
@@ -227,10 +227,6 @@ class Tables:
 
     def _cut(self, table: Table, most: int = MOST) -> Table:
         return cut(table, most, self._words)
-
-    def _not_available(self, figure: Figure[Any]) -> str:
-        text = self._words.gettext("Not available: {reason}.")
-        return text.format(reason=self._figures.reason(figure))
 
     def _count(self, value: float | None, of: Figure[Any], *, unknown: str = "\N{EN DASH}") -> Cell:
         if value is None:
