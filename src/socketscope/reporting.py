@@ -115,7 +115,7 @@ async def reporting_over(
         async with ask() as asked:
             return await make(of, asked, options, now=clock(), state=state, link=address)
 
-    daily = DailyReports(make_one, state, options, link=link, wake=wake, clock=clock)
+    daily = DailyReports(make_one, state, options, link=address, wake=wake, clock=clock)
     task = asyncio.create_task(daily.run(), name="socketscope-reports") if options.enabled else None
     try:
         yield Archive(state.reports)
