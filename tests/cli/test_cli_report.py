@@ -109,7 +109,9 @@ def test_a_running_console_is_asked_by_default(tmp_path):
         ran = report(*since, "--url", service.url, "--format", "json", cwd=tmp_path)
         assert ran.returncode == 0, ran.stderr
         assert {key: figures(ran.stdout)[key] for key in EXPECTED} == EXPECTED
-        assert json.loads(ran.stdout)["backend"] == "remote"
+        told = json.loads(ran.stdout)
+        assert told["backend"] == "remote"
+        assert {issue["link"] for issue in told["issues_detected"] if not issue["trace_id"]} == {service.url}
         by_configuration = report(*since, "--format", "json", cwd=tmp_path, SOCKETSCOPE_CONSOLE_PORT=str(service.port))
         assert figures(by_configuration.stdout) == figures(ran.stdout)
         locked = report(*since, "--data", tmp_path / "store", cwd=tmp_path)

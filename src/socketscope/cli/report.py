@@ -162,7 +162,6 @@ async def _make(of: Period, settings: Settings, progress: Callable[[int, int], N
             settings.reports,
             now=time.time(),
             state=state,
-            link=settings.reports.link or "",
             progress=progress,
         )
 
