@@ -12,6 +12,7 @@ from socketscope.reports.answers import Answers, Counts, Details
 from socketscope.reports.figures import judge
 from socketscope.reports.highlights import find_highlights
 from socketscope.reports.issues import Links, find_issues
+from socketscope.reports.load import unknown_loads
 from socketscope.reports.model import Compared, Comparison
 from socketscope.reports.summary import summarize
 
@@ -149,6 +150,13 @@ def test_where_nothing_happened_there_is_no_duration_and_no_route():
     trust = judge(given)
     assert summarize(given, trust).median_connection_duration.reason == "nothing_closed"
     assert lists.slowest_routes(given, details(), trust, top=10).value == []
+
+
+def test_a_load_of_which_there_is_no_point_is_unknown():
+    moments = [PERIOD.since + 300, PERIOD.since + 600]
+    quiet = [(moment, 0.0) for moment in moments]
+    of = details(connections=quiet, message_rate=[(moment, None) for moment in moments])
+    assert unknown_loads(of) == ["messages", "cpu"]
 
 
 def test_a_gauge_that_nobody_sent_is_not_0():

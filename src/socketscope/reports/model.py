@@ -400,6 +400,8 @@ class Report:
     handshakes: Figure[Sequence[Handshake]]
     high_load: Figure[Sequence[HighLoad]]
     alerts: Figure[Sequence[Alert]]
+    unknown_loads: Sequence[LoadKind] = ()
+    """Loads of which nothing is known, so that `high_load` says nothing of them."""
     issues_detected: Sequence[Issue] = ()
     highlights: Sequence[Highlight] = ()
     notes: Sequence[str] = field(default=())

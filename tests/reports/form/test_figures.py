@@ -174,6 +174,19 @@ def test_where_there_is_nothing_to_compare_with_there_are_no_such_columns():
     assert figures.note == "There is nothing to compare it with."
 
 
+def test_loads_that_nobody_told_of_are_not_available_and_not_none():
+    def table(**changed):
+        [found] = [one for one in compose(good(**changed), Edition()).tables if one.key == "load"]
+        return found
+
+    nothing = metrics([], "gauge_range")
+    assert table(high_load=nothing).empty == "There was none."
+    of_cpu = table(high_load=nothing, unknown_loads=["cpu"])
+    assert (of_cpu.empty, of_cpu.note) == ("There was none.", "Not available: processors of the busiest host.")
+    of_all_loads = table(high_load=nothing, unknown_loads=["connections", "messages", "cpu"])
+    assert of_all_loads.empty.startswith("Not available: open connections, messages a second, processors")
+
+
 def test_unchecked_figures_say_so():
     unchecked = of_all(lambda figure: replace(figure, certainty="unchecked"), summary())
     fleet = metrics(Fleet(instances=1, born=0, stopped=0, vanished=0, coverage=None), "gauge_range")

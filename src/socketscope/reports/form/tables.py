@@ -148,7 +148,14 @@ class Tables:
             head=[_("When"), _("Of what"), _("Greatest"), _("High from")],
             empty=_("There was none."),
         )
-        return self._filled(table, self._report.high_load, row)
+        filled = self._filled(table, self._report.high_load, row)
+        unknown = [kinds[kind] for kind in self._report.unknown_loads]
+        if not unknown or not self._report.high_load.available:
+            return filled
+        note = _("Not available: {loads}.").format(loads=", ".join(unknown))
+        if len(unknown) == len(kinds):
+            return replace(filled, empty=note)
+        return replace(filled, note=f"{filled.note} {note}".strip())
 
     def alerts(self) -> Table:
         """Return the alerts of the period."""
