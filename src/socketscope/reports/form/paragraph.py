@@ -92,7 +92,7 @@ class _Speaker:
         period = self._report.period
         if highlight.since is None or highlight.value is None or period.hours <= 1:
             return ""
-        return self._words.gettext("Most of them began at {stretch}: {number}.").format(
+        return self._words.gettext("The busiest hour was {stretch}: {number} began then.").format(
             stretch=self._words.stretch(highlight.since, highlight.until, period),
             number=self._figures.number(highlight.value, self._report.connections_per_hour.certainty),
         )
