@@ -257,7 +257,7 @@ def with_a_gap(**changed):
     return replace(
         whole,
         **{
-            "summary": of_all(blind),
+            "summary": of_all(blind, summary(vanished_connections=events(31, "unfinished_events"))),
             "fleet": metrics(
                 Fleet(instances=4, born=0, stopped=0, vanished=1, coverage=SEEN, gaps=[gap]), "gauge_range"
             ),
