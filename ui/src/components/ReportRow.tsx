@@ -22,8 +22,7 @@ export function ReportRow({ report }: { report: Report }) {
       <th scope="row">
         <time dateTime={report.date}>{day(report.date)}</time>
       </th>
-      <td className={styles.told}>{told(report)}</td>
-      <td className={styles.files}>
+      <td className={styles.report}>
         {FORMS.map(([form, label]) => {
           const path = report.files[form];
           return (
@@ -35,6 +34,7 @@ export function ReportRow({ report }: { report: Report }) {
             )
           );
         })}
+        <span className={styles.told}>{told(report)}</span>
       </td>
     </tr>
   );

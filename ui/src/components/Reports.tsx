@@ -22,7 +22,6 @@ export function Reports() {
             <tr>
               <th scope="col">Day</th>
               <th scope="col">Report</th>
-              <th scope="col">Read it as</th>
             </tr>
           </thead>
           <tbody>
