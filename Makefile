@@ -33,7 +33,7 @@ tools:  ## Build the Collector, Prometheus and Jaeger from their Go modules, int
 show:  ## Prove a piece of work, NAME=spine
 	@scripts/show $(NAME) $(ARGS)
 
-bench:  ## Measure ours beside the peers (ARGS="ingest", "questions", "report" or "rules")
+bench:  ## Measure ours beside the peers (ARGS="messages", "network", "memory", "ingest", "report", "brokers", ...)
 	@scripts/bench $(ARGS)
 
 clean-check:  ## Both README commands from a clean clone with an empty HOME

@@ -28,7 +28,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from socketscope.instrumentation.middleware import ASGIApp, Message, WebSocketMiddleware
+from socketscope.instrumentation.asgi import ASGIApp, Message
+from socketscope.instrumentation.middleware import WebSocketMiddleware
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.reporter import Reporter
 from socketscope.telemetry.clock import Clock
@@ -117,7 +118,7 @@ class Capture:
 
     def histograms(self, metric: str) -> list[Histogram]:
         """Give the histograms of a metric."""
-        return [found for found in self.telemetry.accumulators.histograms() if found.metric.name == metric]
+        return [found for found in self.telemetry.settled().histograms() if found.metric.name == metric]
 
 
 @contextmanager

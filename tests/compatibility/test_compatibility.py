@@ -21,10 +21,11 @@ PLAIN = {"client-1000", "reset", "server-close", "raises", "denied", "broken", "
 def ran(tmp_path_factory):
     """Each pair once, three at a time."""
 
+    directories = {pair: tmp_path_factory.mktemp("matrix") for pair in PAIRS}  # pytest's factory is for one thread
+
     def one(pair):
-        directory = tmp_path_factory.mktemp("matrix")
         wanted = {name for name in kept(*pair) if name not in SLOW}
-        return run(server(pair[0]), framework(pair[1]), directory, only=wanted)
+        return run(server(pair[0]), framework(pair[1]), directories[pair], only=wanted)
 
     with ThreadPoolExecutor(3) as pool:
         return dict(zip(PAIRS, pool.map(one, PAIRS), strict=True))

@@ -1,4 +1,4 @@
-"""The state machine alone: messages and a clock in, transitions and counts out."""
+"""The state machine alone: messages and a clock in, transitions out."""
 
 import asyncio
 from typing import Any
@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socketscope.instrumentation.connection import Connection, State, Transition
-from socketscope.telemetry.histogram import fold_sizes
 
 ACCEPT = {"type": "websocket.accept"}
-MS = 1_000_000
 
 
 class WebSocketDisconnect(Exception):
@@ -20,7 +18,7 @@ class WebSocketDisconnect(Exception):
 
 def accepted() -> Connection:
     connection = Connection("0" * 16, 0, 0)
-    assert connection.sent(ACCEPT, 0, 1) is Transition.ACCEPTED
+    assert connection.sent(ACCEPT, 1) is Transition.ACCEPTED
     return connection
 
 
@@ -52,7 +50,7 @@ def test_a_disconnect_tells_who_ended_the_connection(message: dict[str, Any], co
 
 def test_the_first_terminal_event_decides() -> None:
     connection = accepted()
-    assert connection.sent({"type": "websocket.close", "code": 4001, "reason": "bye"}, 2, 3) is Transition.ENDED
+    assert connection.sent({"type": "websocket.close", "code": 4001, "reason": "bye"}, 3) is Transition.ENDED
     assert connection.received(disconnect(1005), 4) is None
     assert connection.finished(ValueError(), 5) is None
     assert (connection.code, connection.initiator, connection.reason, connection.ended_at) == (
@@ -82,7 +80,7 @@ def test_an_application_that_refuses_denies_the_handshake(
     messages: list[dict[str, Any]], outcome: str, status: int
 ) -> None:
     connection = Connection("0" * 16, 0, 0)
-    transitions = [connection.sent(message, 1, 2) for message in messages]
+    transitions = [connection.sent(message, 2) for message in messages]
     assert transitions == [None] * (len(messages) - 1) + [Transition.REFUSED]
     assert (connection.outcome, connection.status) == (outcome, status)
     assert connection.finished(None, 3) is None
@@ -199,37 +197,6 @@ def test_a_cancellation_in_the_clean_up_after_a_departure_is_none() -> None:
     assert connection.is_departure(asyncio.CancelledError())
 
 
-def test_bytes_are_those_of_utf8_and_a_message_may_carry_both_kinds_one_of_them_none() -> None:
-    connection = accepted()
-    for message in (
-        {"type": "websocket.receive", "text": "wörld"},
-        {"type": "websocket.receive", "text": None, "bytes": b"abc"},
-        {"type": "websocket.receive", "bytes": None, "text": "ok"},
-    ):
-        connection.received(message, 5)
-    assert (connection.messages_received, connection.bytes_received) == (3, 6 + 3 + 2)
-    flow = connection.traffic.receive
-    assert (sum(flow.text), sum(flow.binary), flow.bytes) == (2, 1, 11)
-
-
-def test_handling_lasts_from_the_receipt_to_the_next_receive() -> None:
-    connection = accepted()
-    connection.asks(10)
-    connection.received({"type": "websocket.receive", "text": "x"}, 20)
-    connection.asks(20 + 3 * MS)
-    connection.asks(20 + 9 * MS)  # asked again, nothing was handled
-    assert connection.traffic.handling.total == 3 * MS
-    assert connection.handling_max == 3 * MS
-
-
-def test_only_a_send_that_waited_is_a_wait() -> None:
-    connection = accepted()
-    connection.sent({"type": "websocket.send", "text": "x"}, 10, 10 + MS // 100)
-    connection.sent({"type": "websocket.send", "text": "x"}, 10, 10 + 5 * MS)
-    assert sum(connection.traffic.send_wait.cells) == 1
-    assert connection.send_max == 5 * MS
-
-
 MESSAGES = st.one_of(
     st.builds(lambda text: ("received", {"type": "websocket.receive", "text": text}), st.text(max_size=50)),
     st.builds(lambda data: ("received", {"type": "websocket.receive", "bytes": data}), st.binary(max_size=50)),
@@ -248,21 +215,17 @@ MESSAGES = st.one_of(
 
 
 @given(st.lists(MESSAGES, max_size=30), st.sampled_from([None, ValueError(), WebSocketDisconnect()]))
-def test_in_any_order_of_messages_every_end_is_told_once_and_counts_agree(
+def test_in_any_order_of_messages_every_end_is_told_once(
     script: list[tuple[str, dict[str, Any]]], error: Exception | None
 ) -> None:
     connection = Connection("0" * 16, 0, 0)
     transitions = []
     for now, (direction, message) in enumerate(script):
-        connection.asks(now)
         if direction == "received":
             transitions.append(connection.received(message, now))
         else:
-            transitions.append(connection.sent(message, now, now))
+            transitions.append(connection.sent(message, now))
     transitions.append(connection.finished(error, len(script)))
     told = [transition for transition in transitions if transition is not None]
     assert told in ([Transition.REFUSED], [Transition.ACCEPTED, Transition.ENDED])
     assert connection.state in {State.REFUSED, State.ENDED}
-    received = [message for direction, message in script if message["type"] == "websocket.receive"]
-    assert connection.messages_received == len(received)
-    assert sum(fold_sizes(connection.traffic.receive.sizes())) == len(received)

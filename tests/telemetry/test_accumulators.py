@@ -4,6 +4,7 @@ from threading import Thread
 from socketscope import semconv
 from socketscope.telemetry.accumulators import Accumulators
 from socketscope.telemetry.cardinality import Cap
+from socketscope.telemetry.record import ConnectionRecord
 
 
 def test_names_beyond_the_cap_become_other_and_keep_the_total() -> None:
@@ -68,3 +69,72 @@ def test_two_thousand_close_codes_make_a_bounded_number_of_attribute_sets() -> N
     assert len(codes) == 2 + 20 + 1
     assert sum(accumulators.closed.values()) == 2002
     assert accumulators.code_cap.folded == 1980
+
+
+def connected(accumulators: Accumulators, *channels: str) -> ConnectionRecord:
+    record = ConnectionRecord("0" * 16, 0, 0)
+    record.count_into(accumulators.traffic(accumulators.where("/ws", 80)))
+    record.channel_traffic = tuple(accumulators.channel(channel) for channel in channels)
+    return record
+
+
+def received(record: ConnectionRecord, text: str) -> None:
+    record.receive.bytes += record.receive.count_apart(text)
+
+
+def in_channels(accumulators: Accumulators) -> dict[str, tuple[int, int]]:
+    flows = accumulators.channel_flows()
+    return {name: (messages, size) for name, direction, messages, size in flows if direction == "receive"}
+
+
+def test_what_a_connection_did_is_folded_into_its_totals_once() -> None:
+    accumulators = Accumulators(start_ns=0)
+    record = connected(accumulators, "news")
+    received(record, "abc")
+    for _ in range(2):
+        accumulators.fold(record)
+    received(record, "x" * 5000)
+    accumulators.fold(record)
+    flows = {direction: rest for _, direction, *rest in accumulators.flows()}
+    assert flows == {"receive": [2, 0, 5003], "transmit": [0, 0, 0]}
+    assert in_channels(accumulators) == {"news": (2, 5003)}
+    assert [(sum(found.counts), found.sum) for found in accumulators.histograms()] == [(2, 5003)]
+
+
+def test_what_was_folded_stays_with_the_channels_of_that_time() -> None:
+    accumulators = Accumulators(start_ns=0)
+    record = connected(accumulators, "before", "always")
+    received(record, "abc")
+    accumulators.fold(record)
+    record.channel_traffic = (accumulators.channel("after"), accumulators.channel("always"))
+    received(record, "de")
+    accumulators.fold(record)
+    assert in_channels(accumulators) == {"before": (1, 3), "after": (1, 2), "always": (2, 5)}
+
+
+def test_many_readers_fold_every_message_once_while_they_are_counted() -> None:
+    accumulators = Accumulators(start_ns=0)
+    records = [connected(accumulators, "news") for _ in range(4)]
+    counting = True
+    seen: list[int] = []
+
+    def read() -> None:
+        while counting:
+            for record in records:
+                accumulators.fold(record)
+            seen.append(in_channels(accumulators)["news"][0])
+
+    readers = [Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for _ in range(20_000):
+        for record in records:
+            received(record, "abc")
+    counting = False
+    for reader in readers:
+        reader.join()
+    for record in records:
+        accumulators.fold(record)
+    assert in_channels(accumulators) == {"news": (80_000, 240_000)}
+    assert next(accumulators.flows())[2:] == (80_000, 0, 240_000)
+    assert seen

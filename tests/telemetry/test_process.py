@@ -1,7 +1,8 @@
 import os
 
-from socketscope.telemetry.process import Telemetry, process_telemetry, sdk_present
+from socketscope.telemetry.process import Telemetry, process_telemetry
 from socketscope.telemetry.record import ConnectionRecord
+from socketscope.telemetry.sdk_present import sdk_present
 
 
 def test_without_an_sdk_nothing_is_on() -> None:

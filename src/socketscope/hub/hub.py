@@ -354,7 +354,7 @@ class Hub:
 
     async def _publish(self, topic: str, name: str, message: Message, key: str | None) -> Position:
         data, kind = self.payload(message)
-        traffic = self.telemetry.accumulators.channel(name)
+        traffic = self.telemetry.accumulators.own_channel(name)
         position = await self.broker.publish(Envelope(topic, data, kind, key, self.id))
         traffic.messages[0] += 1
         traffic.bytes[0] += len(data)
@@ -429,7 +429,7 @@ class Hub:
 
     def _open(self, topic: str, name: str, *, hidden: bool) -> Channel:
         accumulators = self.telemetry.accumulators
-        traffic = accumulators.channel(USER_CHANNEL if hidden else name)
+        traffic = accumulators.own_channel(USER_CHANNEL if hidden else name)
         options = next((found for pattern, found in self._options.items() if fnmatchcase(name, pattern)), None)
         ledger = accumulators.ledgers.open(traffic)
         options = options or ChannelOptions()

@@ -1,6 +1,7 @@
-"""One connection as a pure state machine: ASGI messages and a clock in, measurements out.
+"""One connection as a pure state machine: ASGI messages and a clock in, transitions out.
 
-It neither awaits nor calls OpenTelemetry. It adds to the cells of its record, and tells a transition by returning it.
+It neither awaits nor calls OpenTelemetry, and tells a transition by returning it. Messages with data change no state:
+they are counted in `meter.py`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,7 @@ from enum import Enum
 from typing import Any
 
 from socketscope.instrumentation.identity import clean
-from socketscope.telemetry.histogram import duration_cell
 from socketscope.telemetry.record import ConnectionRecord, error_type
-
-WAITED = 1_000_000
-"""A send that took longer, in nanoseconds, had to wait for the client; without back-pressure it takes some 30 us."""
 
 NO_STATUS = 1005
 """RFC 6455, 7.4.1: the close frame had no code."""
@@ -52,98 +49,33 @@ class Connection(ConnectionRecord):
     messages, legal or not, nothing is raised and every end is told once.
     """
 
-    __slots__ = ("_cancels_itself", "_gone", "_handling_since", "_raised_in", "ended_at", "outcome", "state")
+    __slots__ = ("_cancels_itself", "_gone", "_raised_in", "ended_at", "outcome", "state")
 
     def __init__(self, connection_id: str, started_at: int, started_wall: int) -> None:
         super().__init__(connection_id, started_at, started_wall)
         self.state = State.HANDSHAKE
         self.outcome = ""
         self.ended_at = 0
-        self._handling_since = 0
         self._gone: BaseException | None = None
         self._cancels_itself = False
         self._raised_in: tuple[BaseException, str] | None = None
 
-    def asks(self, now: int) -> None:
-        """Note that the application calls `receive()`: whatever it was handling is done."""
-        since = self._handling_since
-        if since:
-            self._handling_since = 0
-            taken = now - since
-            handling = self.traffic.handling
-            handling.cells[duration_cell(taken)] += 1
-            handling.total += taken
-            if taken > self.handling_max:
-                self.handling_max = taken
-
     def received(self, message: Mapping[str, Any], now: int) -> Transition | None:
         """Note what `receive()` returned."""
-        kind = message["type"]
-        if kind == "websocket.receive":
-            flow = self.traffic.receive
-            data = message.get("bytes")
-            if data is not None:
-                size = len(data)
-                flow.binary[size and (size - 1).bit_length()] += 1
-            else:
-                size = _text_size(message.get("text") or "")
-                flow.text[size and (size - 1).bit_length()] += 1
-            flow.bytes += size
-            if not self.messages_received and self.state is State.OPEN:
-                self.traffic.first_message.record(now - self.accepted_at)
-            self.messages_received += 1
-            self.bytes_received += size
-            self.last_activity = self._handling_since = now
-            for channel in self.channel_traffic:
-                channel.messages[0] += 1
-                channel.bytes[0] += size
-            return None
-        if kind == "websocket.disconnect":
-            return self._disconnected(message, now)
-        return None
+        return self._disconnected(message, now) if message.get("type") == "websocket.disconnect" else None
 
-    def sent(self, message: Mapping[str, Any], started: int, now: int) -> Transition | None:
-        """Note that `send(message)` returned; `started` is when it was called."""
-        kind = message["type"]
-        if kind == "websocket.send":
-            flow = self.traffic.transmit
-            data = message.get("bytes")
-            if data is not None:
-                size = len(data)
-                flow.binary[size and (size - 1).bit_length()] += 1
-            else:
-                size = _text_size(message.get("text") or "")
-                flow.text[size and (size - 1).bit_length()] += 1
-            flow.bytes += size
-            self.messages_sent += 1
-            self.bytes_sent += size
-            self.last_activity = now
-            for channel in self.channel_traffic:
-                channel.messages[1] += 1
-                channel.bytes[1] += size
-            taken = now - started
-            if taken > WAITED:
-                self.traffic.send_wait.record(taken)
-                if taken > self.send_max:
-                    self.send_max = taken
-            return None
+    def sent(self, message: Mapping[str, Any], now: int) -> Transition | None:
+        """Note that `send(message)` returned."""
+        kind = message.get("type")
         if kind == "websocket.accept":
             return self._accepted(message, now)
         if kind == "websocket.close":
             return self._closed_by_application(message, now)
         if kind == "websocket.http.response.start":
             self.status = int(message.get("status", 0))
-            return None
-        if kind == "websocket.http.response.body" and not message.get("more_body", False):
+        elif kind == "websocket.http.response.body" and not message.get("more_body", False):
             return self._refused("denied", self.status or 403, now)
         return None
-
-    def waited(self, nanoseconds: int) -> None:
-        """Note for how long a message that is counted elsewhere (`instrumentation/direct.py`) had to wait."""
-        if nanoseconds > WAITED:
-            self.traffic.send_wait.record(nanoseconds)
-            if nanoseconds > self.send_max:
-                self.send_max = nanoseconds
 
     def cut(self, code: int, reason: str, now: int) -> Transition | None:
         """Note that the server drops the connection for this reason, without a word to the client."""
@@ -156,7 +88,7 @@ class Connection(ConnectionRecord):
         protocol, by a `RuntimeError`; anything else is about the message.
         """
         self._raised_in = (error, "transmit")
-        if isinstance(error, OSError | RuntimeError) and message["type"] in {"websocket.send", "websocket.close"}:
+        if isinstance(error, OSError | RuntimeError) and message.get("type") in {"websocket.send", "websocket.close"}:
             self._gone = error
 
     def receive_failed(self, error: BaseException) -> None:
@@ -184,7 +116,7 @@ class Connection(ConnectionRecord):
 
     def finished(self, error: BaseException | None, now: int) -> Transition | None:
         """Note that the application returned, or raised `error`."""
-        self.asks(now)
+        self.handled(now)
         if self.state is State.HANDSHAKE:
             return self._refused("failed", 500, now, error_type(error) if error else "")
         if self.state is not State.OPEN:
@@ -224,7 +156,7 @@ class Connection(ConnectionRecord):
         self.status = 101
         subprotocol = message.get("subprotocol")
         self.subprotocol = clean(subprotocol) if subprotocol else None
-        self.accepted_at = self.last_activity = now
+        self.accepted_at = now
         return Transition.ACCEPTED
 
     def _closed_by_application(self, message: Mapping[str, Any], now: int) -> Transition | None:
@@ -280,7 +212,3 @@ def _code(message: Mapping[str, Any], default: int) -> int:
     # Servers give an IntEnum, None or a number; what an application gives is between it and its server.
     code = message.get("code")
     return int(code) if isinstance(code, int) and code else default
-
-
-def _text_size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

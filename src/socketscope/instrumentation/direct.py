@@ -12,7 +12,6 @@ from typing import Any
 
 from socketscope.instrumentation.reporter import Watched
 from socketscope.telemetry.record import ConnectionRecord
-from socketscope.telemetry.traffic import Traffic
 
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 
@@ -30,21 +29,13 @@ def sent_on(records: Iterable[ConnectionRecord | None], size: int, cell: int, no
 
     `cell` is that of the size (`telemetry.histogram.size_cell`), `now` the monotonic clock in nanoseconds.
     """
-    traffic: Traffic | None = None
-    here = 0
     for record in records:
         if record is None:
             continue
-        if record.traffic is not traffic:
-            if traffic is not None:
-                traffic.transmit.add(here, size, cell, binary=binary)
-            traffic, here = record.traffic, 0
-        here += 1
-        record.messages_sent += 1
-        record.bytes_sent += size
-        record.last_activity = now
-        for channel in record.channel_traffic:
-            channel.messages[1] += 1
-            channel.bytes[1] += size
-    if traffic is not None:
-        traffic.transmit.add(here, size, cell, binary=binary)
+        flow = record.transmit
+        try:
+            (flow.binary if binary else flow.text)[cell] += 1
+        except IndexError:
+            flow.count_cell(cell, binary=binary)
+        flow.bytes += size
+        record.sent_at = now

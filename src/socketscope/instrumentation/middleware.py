@@ -5,26 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from opentelemetry import context as otel_context
 
 from socketscope.instrumentation import current
-from socketscope.instrumentation.connection import State
-from socketscope.instrumentation.native import framework_traces
+from socketscope.instrumentation.asgi import ASGIApp, Message, Receive, Scope, Send
+from socketscope.instrumentation.connection import State, Transition
+from socketscope.instrumentation.meter import metered
+from socketscope.instrumentation.native import FrameworkTraces
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter, Watched
 from socketscope.telemetry.flush import flush_in_thread
 
 _logger = logging.getLogger(__name__)
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SCOPE_KEY = "socketscope"
 """Key of the scope that marks a connection as watched: two layers of instrumentation must not count it twice."""
@@ -39,6 +33,7 @@ class WebSocketMiddleware:
     def __init__(self, app: ASGIApp, *, options: Options | None = None, reporter: Reporter | None = None) -> None:
         self.app = app
         self.reporter = reporter or own_reporter(options)
+        self._framework_traces = FrameworkTraces(app)
         self.flushed = False
         """Whether the telemetry was flushed at the end of the lifespan."""
 
@@ -47,14 +42,25 @@ class WebSocketMiddleware:
         kind = scope["type"]
         if kind == "lifespan":
             await self.app(scope, receive, self._flush_before_the_end(send))
-        elif kind == "websocket" and SCOPE_KEY not in scope and (watched := self._begin(scope)) is not None:
-            scope[SCOPE_KEY] = watched.id
-            await self._watch(watched, scope, receive, send)
-        else:
+            return
+        watched = None
+        if kind == "websocket" and SCOPE_KEY not in scope:
+            watched = self.reporter.begin(scope, framework_traces=self._framework_traces())
+        if watched is None:
             await self.app(scope, receive, send)
-
-    def _begin(self, scope: Scope) -> Watched | None:
-        return self.reporter.begin(scope, framework_traces=framework_traces(self.app))
+            return
+        scope[SCOPE_KEY] = watched.id
+        watching = _Watching(self.reporter, watched, receive)
+        try:
+            await self.app(scope, *watching.callables(send))
+        except BaseException as error:
+            watching.failed(error)
+            watching.end(error)
+            raise
+        else:
+            watching.end(None)
+        finally:
+            watching.leave()
 
     def _flush_before_the_end(self, send: Send) -> Send:
         async def wrapped(message: Message) -> None:
@@ -66,41 +72,6 @@ class WebSocketMiddleware:
 
         return wrapped
 
-    async def _watch(self, watched: Watched, scope: Scope, inner_receive: Receive, inner_send: Send) -> None:
-        reporter = self.reporter
-        segments = _Segments(reporter, watched)
-        receive = _receiving(reporter, watched, inner_receive)
-        send = _sending(reporter, watched, inner_send, segments)
-        watched.sends = (send, inner_send)
-        token = otel_context.attach(watched.context)
-        current.enter(reporter, watched)
-        try:
-            await self.app(scope, receive, send)
-        except BaseException as error:
-            self._raised(watched, error)
-            self._finish(watched, error, inner_receive)
-            raise
-        else:
-            self._finish(watched, None, inner_receive)
-        finally:
-            segments.stop()
-            current.leave()
-            otel_context.detach(token)
-
-    def _raised(self, watched: Watched, error: BaseException) -> None:
-        if _is_cancelled_by_nobody():
-            watched.cancels_itself()
-        self.reporter.raised(watched, error)
-
-    def _finish(self, watched: Watched, error: BaseException | None, receive: Receive) -> None:
-        now = self.reporter.telemetry.clock.monotonic()
-        looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
-        if looked_away and watched.state is State.OPEN:
-            _read_departure(watched, receive, now, self.reporter)
-        if (transition := watched.finished(error, now)) is not None:
-            self.reporter.changed(watched, transition)
-        watched.scope, watched.sends = {}, None
-
 
 def _is_cancelled_by_nobody() -> bool:
     """Whether the running task was not cancelled; False where that is not known, under another event loop library."""
@@ -111,72 +82,82 @@ def _is_cancelled_by_nobody() -> bool:
     return task is not None and not task.cancelling()
 
 
-def _receiving(reporter: Reporter, watched: Watched, inner: Receive) -> Receive:
-    now = reporter.telemetry.clock.monotonic
-
-    async def receive() -> Message:
-        # Applications race this call and cancel it: nothing is kept across the await.
-        watched.asks(now())
-        try:
-            message = await inner()
-        except Exception as error:
-            watched.receive_failed(error)
-            raise
-        if (transition := watched.received(message, now())) is not None:
-            reporter.changed(watched, transition)
-        return message
-
-    return receive
-
-
-def _sending(reporter: Reporter, watched: Watched, inner: Send, segments: _Segments) -> Send:
-    now = reporter.telemetry.clock.monotonic
-
-    async def send(message: Message) -> None:
-        started = now()
-        try:
-            await inner(message)
-        except Exception as error:
-            watched.send_failed(message, error)
-            raise
-        if (transition := watched.sent(message, started, now())) is not None:
-            reporter.changed(watched, transition)
-            if watched.state is State.OPEN:
-                segments.start()
-
-    return send
-
-
 FIRST_SEGMENT = 10.0
 """Seconds of a connection's first segment. Each next one is twice as long, up to `options.segment`: what a young
 connection does is to be seen soon, and an old one costs little."""
 
 
-class _Segments:
-    """Ends a segment of the connection's trace from time to time while the connection is open."""
+class _Watching:
+    """Hands what happens on a connection to the reporter, and ends a segment of its trace from time to time."""
 
-    def __init__(self, reporter: Reporter, watched: Watched) -> None:
+    __slots__ = ("_inner_receive", "_length", "_reporter", "_timer", "_token", "_watched")
+
+    def __init__(self, reporter: Reporter, watched: Watched, inner_receive: Receive) -> None:
         self._reporter = reporter
         self._watched = watched
+        self._inner_receive = inner_receive
         self._timer: asyncio.TimerHandle | None = None
         self._length = FIRST_SEGMENT
+        self._token = otel_context.attach(watched.context) if watched.context is not None else None
+        current.enter(reporter, watched)
 
-    def start(self) -> None:
+    def callables(self, inner_send: Send) -> tuple[Receive, Send]:
+        now = self._reporter.telemetry.clock.monotonic
+        receive, send = metered(self._watched, self._inner_receive, inner_send, now, self)
+        self._watched.sends = (send, inner_send)
+        return receive, send
+
+    def changed(self, transition: Transition) -> None:
+        watched = self._watched
+        context = watched.context
+        self._reporter.changed(watched, transition)
+        if context is not watched.context and watched.context is not None and otel_context.get_current() is context:
+            otel_context.attach(watched.context)  # the span that has ended need not be kept; `leave` undoes it all
+        if transition is Transition.ACCEPTED and watched.told:
+            self._start_segment()
+
+    def handled(self, nanoseconds: int) -> None:
+        self._reporter.handled(self._watched, nanoseconds)
+
+    def failed(self, error: BaseException) -> None:
+        """Note that the application raised `error`."""
+        if _is_cancelled_by_nobody():
+            self._watched.cancels_itself()
+        self._reporter.raised(self._watched, error)
+
+    def end(self, error: BaseException | None) -> None:
+        """Note that the application returned, or raised `error`."""
+        watched, telemetry = self._watched, self._reporter.telemetry
+        now = telemetry.clock.monotonic()
+        looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
+        if looked_away and watched.state is State.OPEN:
+            _read_departure(watched, self._inner_receive, now, self._reporter)
+        if (transition := watched.finished(error, now)) is not None:
+            self._reporter.changed(watched, transition)
+        else:
+            telemetry.accumulators.fold(watched)  # the end was told before; what came after it
+        watched.scope, watched.sends = {}, None
+
+    def leave(self) -> None:
+        """Give the task back as it was."""
+        if self._timer is not None:
+            self._timer.cancel()
+        current.leave()
+        if self._token is not None:
+            otel_context.detach(self._token)
+
+    def _start_segment(self) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # another event loop library: the connection is one segment
             return
-        self._timer = loop.call_later(min(self._length, self._reporter.options.segment), self._next)
+        self._timer = loop.call_later(min(self._length, self._reporter.options.segment), self._next_segment)
         self._length *= 2
 
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _next(self) -> None:
+    def _next_segment(self) -> None:
         self._reporter.segment(self._watched)
         if self._watched.state is State.OPEN:
-            self.start()
+            self._start_segment()
 
 
 def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Reporter) -> None:

@@ -8,27 +8,33 @@ from __future__ import annotations
 
 import functools
 import logging
-import secrets
 import time
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span
+from opentelemetry.trace import NonRecordingSpan, Span
 from typing_extensions import override
 
 from socketscope import semconv
 from socketscope.instrumentation.connection import Connection, State, Transition
-from socketscope.instrumentation.identity import UserHash, clean, header, truncated_address
+from socketscope.instrumentation.identity import (
+    UserHash,
+    clean,
+    connection_id,
+    raw_header,
+    truncated_address,
+    user_agent,
+)
 from socketscope.instrumentation.native import native_span
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
 from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
-from socketscope.telemetry.record import REMEMBERED, Segment, error_type, life_attributes
+from socketscope.telemetry.record import REMEMBERED, error_type, life_attributes
+from socketscope.telemetry.sdk_present import Awaited
 from socketscope.telemetry.spans import Spans, enrich
 
 _logger = logging.getLogger(__name__)
@@ -47,11 +53,8 @@ def _harmless(
     def guarded(reporter: Reporter, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
             return method(reporter, *args, **kwargs)
-        except Exception:  # whatever it is, the application goes on
-            reporter.failures += 1
-            level = logging.ERROR if reporter.complaints.take() else logging.DEBUG
-            message = "socketscope could not report a connection (%d such errors so far)"
-            _logger.log(level, message, reporter.failures, exc_info=True)
+        except Exception:
+            reporter.failed()
             return None
 
     return functools.wraps(method)(guarded)
@@ -69,10 +72,12 @@ class Watched(Connection):
         "scope",
         "sends",
         "server_span",
+        "told",
+        "traced",
     )
 
     def __init__(self, scope: MutableMapping[str, Any], started_at: int, started_wall: int) -> None:
-        super().__init__(secrets.token_hex(8), started_at, started_wall)
+        super().__init__(connection_id(), started_at, started_wall)
         self.scope: MutableMapping[str, Any] = scope
         self.sends: tuple[Any, Any] | None = None
         """`send` as the application has it and the server's own, for who counts what he sends (`direct.py`)."""
@@ -80,11 +85,15 @@ class Watched(Connection):
         self.entry_root_path: str = scope.get("root_path", "")
         self.entry_path: str = scope.get("path", "")
         self.ignored = False
-        self.handshake_span: Span = INVALID_SPAN
+        self.handshake_span: Span | None = None
+        self.traced = False
+        """Whether the handshake's span is recorded, and so those of the segments: it is decided once."""
+        self.told = False
+        """Whether somebody takes the spans or the events of this connection."""
         self.server_span: Span | None = None
         """The span of the framework's own telemetry, where it has one open for the whole connection."""
-        self.context: Context = otel_context.get_current()
-        """Context with the handshake span: the parent of segments, the correlation of events."""
+        self.context: Context | None = None
+        """Context with the handshake span: the parent of segments, the correlation of events. None: the current one."""
 
     @override
     def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
@@ -105,46 +114,56 @@ class Reporter:
         """Report from now on with these options, to these providers or the global ones."""
         self.options = options
         self._user_hash = UserHash(options.user_key)
-        self._spans = Spans(providers.get("tracer_provider"))
-        self._events = Events(
+        self._spans = spans = Spans(providers.get("tracer_provider"))
+        self._events = events = Events(
             self.telemetry.clock.monotonic,
             user_key_id=self._user_hash.key_id,
             with_user_id=options.user_id,
             provider=providers.get("logger_provider"),
         )
+        self._tells = Awaited(lambda: spans.on or events.on)
 
-    @_harmless
+    def failed(self) -> None:
+        """Count an error of ours that is being handled, and log it unless there are many."""
+        self.failures += 1
+        level = logging.ERROR if self.complaints.take() else logging.DEBUG
+        message = "socketscope could not report a connection (%d such errors so far)"
+        _logger.log(level, message, self.failures, exc_info=True)
+
     def begin(self, scope: MutableMapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
         """Start to watch a connection whose handshake has just come in; None: it is not to be watched.
 
         Where the framework will open a span of its own (`framework_traces`), ours waits for it.
         """
-        excluded = self.options.excluded_urls
-        if not self.telemetry.on or (excluded is not None and excluded.search(scope.get("path", ""))):
+        telemetry, excluded = self.telemetry, self.options.excluded_urls
+        if not telemetry.on or (excluded is not None and excluded.search(scope.get("path", ""))):
             return None
-        clock = self.telemetry.clock
-        watched = Watched(scope, clock.monotonic(), clock.wall())
-        agent = header(scope, "user-agent")
-        watched.user_agent = clean(agent) if agent else None
-        if (native := native_span(scope)) is not None:
-            self._step_under(watched, native)
-        elif not framework_traces:
-            self._start_span(watched)
+        try:
+            watched = Watched(scope, telemetry.clock.monotonic(), telemetry.clock.wall())
+            if (native := native_span(scope)) is not None:
+                self._step_under(watched, native)
+            elif not framework_traces and self._tells():
+                self._start_span(watched)
+        except Exception:
+            self.failed()
+            return None
         return watched
 
-    @_harmless
     def changed(self, watched: Watched, transition: Transition) -> None:
         """Report a transition of the state machine."""
-        if watched.scope.get(semconv.IGNORE_KEY):
-            watched.ignored = True
+        if semconv.IGNORE_KEY in watched.scope:
+            watched.ignored = watched.ignored or bool(watched.scope[semconv.IGNORE_KEY])
         if watched.ignored:
             return
-        if transition is Transition.ACCEPTED:
-            self._accepted(watched)
-        elif transition is Transition.REFUSED:
-            self._refused(watched)
-        else:
-            self._ended(watched)
+        try:
+            if transition is Transition.ACCEPTED:
+                self._accepted(watched)
+            elif transition is Transition.REFUSED:
+                self._refused(watched)
+            else:
+                self._ended(watched)
+        except Exception:
+            self.failed()
 
     @_harmless
     def raised(self, watched: Watched, error: BaseException) -> None:
@@ -153,6 +172,7 @@ class Reporter:
             return
         if watched.state is State.HANDSHAKE:
             self._locate(watched, accepted=False)
+            self._describe(watched)
         watched.errors += 1
         self.telemetry.accumulators.error(watched.where, error_type(error), watched.phase_of(error))
         self._events.error(watched.context, watched, error, wall=self.telemetry.clock.wall())
@@ -190,8 +210,16 @@ class Reporter:
         if watched.ignored or watched.state is not State.OPEN:
             return
         now = self.telemetry.clock.wall()
-        self._end_segment(watched, now, last=False)
+        if watched.traced:
+            self._spans.segment(watched.context, watched, end_wall=now, last=False)
+        watched.begin_segment(now)
         self._events.progress(watched.context, watched, wall=now)
+
+    @_harmless
+    def handled(self, watched: Watched, nanoseconds: int) -> None:
+        """Note a handling that is the longest of its segment, or slow."""
+        watched.handling_max = max(watched.handling_max, nanoseconds)
+        watched.handling_notable = watched.handling_max
 
     @_harmless
     def identify(self, watched: Watched, user: object) -> None:
@@ -211,6 +239,7 @@ class Reporter:
             return
         traffic = self.telemetry.accumulators.channel(channel)
         name = traffic.name
+        self._settle(watched)
         # Two names beyond the limit share `_other`; its messages are still counted once a connection.
         if not counts_itself and name not in {cells.name for cells in watched.channel_traffic}:
             watched.channel_traffic = (*watched.channel_traffic, traffic)
@@ -226,10 +255,16 @@ class Reporter:
         name = watched.channels.pop(clean(channel), None)
         if name is None:
             return
+        self._settle(watched)
         if name not in watched.channels.values():
             watched.channel_traffic = tuple(cells for cells in watched.channel_traffic if cells.name != name)
         if watched.state is State.OPEN:
             self.telemetry.accumulators.subscribed(name, -1)
+
+    def _settle(self, watched: Watched) -> None:
+        # What was before a change of channels belongs to the channels that the connection was in.
+        if watched.state is State.OPEN:
+            self.telemetry.accumulators.fold(watched)
 
     def _locate(self, watched: Watched, *, accepted: bool) -> None:
         scope = watched.scope
@@ -237,8 +272,6 @@ class Reporter:
         server = scope.get("server")
         watched.where = self.telemetry.accumulators.where(watched.route, server[1] if server else None)
         watched.route = watched.where[0]
-        client = scope.get("client")
-        watched.client_address = truncated_address(client[0] if client else None)
         if watched.server_span is None and (native := native_span(scope)) is not None:
             self._step_under(watched, native)
 
@@ -248,62 +281,85 @@ class Reporter:
             ping, where = self.telemetry.accumulators.ping, watched.where
             wire.on_pong = lambda seconds: ping(where, round(seconds * 1e9))
 
+    def _describe(self, watched: Watched) -> None:
+        # Nobody sees these on metrics.
+        client, agent = watched.scope.get("client"), raw_header(watched.scope, b"user-agent")
+        watched.client_address = truncated_address(client[0]) if client else None
+        watched.user_agent = user_agent(agent) if agent else None
+
     def _start_span(self, watched: Watched) -> None:
-        watched.handshake_span = self._spans.handshake(watched.scope.get("headers", ()), watched.started_wall)
-        watched.context = trace.set_span_in_context(watched.handshake_span)
+        # Even where no spans are made: events stand in the trace that the client is in.
+        self._trace(watched, self._spans.handshake(watched.scope.get("headers", ()), watched.started_wall))
 
     def _step_under(self, watched: Watched, native: Span) -> None:
         # A second SERVER span would count the request twice.
         watched.server_span = native
-        watched.handshake_span = self._spans.handshake_under(native, watched.started_wall)
-        watched.context = trace.set_span_in_context(watched.handshake_span)
+        self._trace(watched, self._spans.handshake_under(native, watched.started_wall))
+
+    def _trace(self, watched: Watched, span: Span) -> None:
+        watched.handshake_span = span
+        watched.traced = span.is_recording()
+        watched.context = trace.set_span_in_context(span)
+
+    def _let_go(self, watched: Watched, ended: Span) -> None:
+        # An SDK's span takes four kilobytes, and this one has ended. What it is known by is all that is needed.
+        watched.handshake_span = None
+        watched.context = trace.set_span_in_context(NonRecordingSpan(ended.get_span_context()))
 
     def _accepted(self, watched: Watched) -> None:
-        watched.accepted_wall = self.telemetry.clock.wall()
+        telemetry = self.telemetry
+        watched.accepted_wall = telemetry.clock.wall()
         self._locate(watched, accepted=True)
         self._hear_pings(watched)
-        if watched.handshake_span is INVALID_SPAN:  # the framework was expected to have one, and has not
-            self._start_span(watched)
-        # Messages that came before accept went nowhere; from here on they count at the connection's place.
-        watched.messages_received = watched.messages_sent = watched.bytes_received = watched.bytes_sent = 0
-        watched.traffic = self.telemetry.accumulators.traffic(watched.where)
-        watched.segment = Segment(0, watched.accepted_wall, watched)
-        self.telemetry.opened(watched)
+        watched.count_into(telemetry.accumulators.traffic(watched.where))
+        watched.segment.start_wall = watched.accepted_wall
+        if self._tells():
+            watched.told = True
+            if watched.handshake_span is None:  # the framework was expected to have one, and has not
+                self._start_span(watched)
+        if watched.told or telemetry.ring is not None:
+            self._describe(watched)
+        telemetry.opened(watched)
         options = self.options
         if options.user_from is not None and watched.user is None:
             self.identify(watched, options.user_from.read(watched.scope))
         if options.channel_from is not None and (channel := options.channel_from.read(watched.scope)):
             self.join(watched, channel)
-        self._count_handshake(watched, watched.accepted_at)
-        self._spans.answered(watched.handshake_span, watched, outcome=watched.outcome, end_wall=watched.accepted_wall)
+        telemetry.accumulators.handshake(
+            watched.where, "accepted", watched.status, watched.accepted_at - watched.started_at
+        )
+        if watched.handshake_span is not None:
+            self._spans.answered(
+                watched.handshake_span, watched, outcome=watched.outcome, end_wall=watched.accepted_wall
+            )
+            self._let_go(watched, watched.handshake_span)
         if watched.server_span is not None:
             enrich(watched.server_span, {semconv.CONNECTION_ID.name: watched.id})
-        self._events.opened(watched.context, watched)
+        if watched.told:
+            self._events.opened(watched.context, watched)
 
     def _refused(self, watched: Watched) -> None:
         self._locate(watched, accepted=False)
-        self._count_handshake(watched, watched.ended_at)
-        self._spans.answered(
-            watched.handshake_span,
-            watched,
-            outcome=watched.outcome,
-            end_wall=self.telemetry.clock.wall(),
-            error=watched.error_type,
+        self._describe(watched)
+        self.telemetry.accumulators.handshake(
+            watched.where, watched.outcome, watched.status, watched.ended_at - watched.started_at
         )
+        if watched.handshake_span is not None:
+            self._spans.answered(
+                watched.handshake_span,
+                watched,
+                outcome=watched.outcome,
+                end_wall=self.telemetry.clock.wall(),
+                error=watched.error_type,
+            )
 
     def _ended(self, watched: Watched) -> None:
         now = self.telemetry.clock.wall()
         duration = (watched.ended_at - watched.accepted_at) / 1e9
         self.telemetry.ended(watched, now_wall=now, duration=duration)
-        self._end_segment(watched, now, last=True)
+        if watched.traced:
+            self._spans.segment(watched.context, watched, end_wall=now, last=True)
         if watched.server_span is not None:
             enrich(watched.server_span, life_attributes(watched))
-        self._events.closed(watched.context, watched, wall=now, duration=duration)
-
-    def _end_segment(self, watched: Watched, now: int, *, last: bool) -> None:
-        self._spans.segment(watched.context, watched, end_wall=now, last=last)
-        watched.segment = Segment(watched.segment.index + 1, now, watched)
-        watched.handling_max = watched.send_max = 0
-
-    def _count_handshake(self, watched: Watched, at: int) -> None:
-        self.telemetry.accumulators.handshake(watched.where, watched.outcome, watched.status, at - watched.started_at)
+        if watched.told:
+            self._events.closed(watched.context, watched, wall=now, duration=duration)

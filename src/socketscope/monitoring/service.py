@@ -44,7 +44,7 @@ class OwnService:
 
     def metrics(self) -> Metrics:
         """Answer `GET /metrics`."""
-        telemetry, accumulators = self._telemetry, self._telemetry.accumulators
+        telemetry, accumulators = self._telemetry, self._telemetry.settled()
         flows = list(accumulators.flows())
         sent, received = (
             [(text + binary, size) for _, direction, text, binary, size in flows if direction == wanted]
@@ -90,7 +90,7 @@ class OwnService:
         """Note the message counts, so that a rate can be told: of the last ten calls; measure the system."""
         # Here and nowhere else: psutil's CPU is the mean since its last call, whoever made that.
         self._system = system_metrics()
-        messages = sum(text + binary for _, _, text, binary, _ in self._telemetry.accumulators.flows())
+        messages = sum(text + binary for _, _, text, binary, _ in self._telemetry.settled().flows())
         self._samples.append(_Sample(self._telemetry.clock.monotonic(), messages))
 
     def connections(self, limit: int, offset: int) -> Connections:

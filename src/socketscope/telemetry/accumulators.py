@@ -2,7 +2,9 @@
 
 Per message nothing here takes a lock or allocates: a connection holds the `Traffic` of its attribute set and adds to
 its cells. A set has one `Traffic` per thread, so that every cell has one writer; readers sum over the threads, and
-since each cell only grows, so does the sum. What happens once a connection is counted under a lock.
+since each cell only grows, so does the sum. Bytes, and what is counted by channel, a connection counts for itself
+alone; it is folded into the totals, as the difference to the time before, when somebody reads and when the connection
+changes its channels or ends. What happens once a connection is counted under a lock.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from threading import Lock, get_ident
+from typing import TYPE_CHECKING
 
 from socketscope import semconv
 from socketscope.telemetry.broker import Brokers
@@ -26,11 +29,17 @@ from socketscope.telemetry.histogram import (
 from socketscope.telemetry.ledger import Ledgers
 from socketscope.telemetry.traffic import ChannelTraffic, Traffic
 
+if TYPE_CHECKING:
+    from socketscope.telemetry.record import ConnectionRecord
+
 Attributes = dict[str, str | int]
 Where = tuple[str, int | None]
 """Route and server port of a connection."""
 
 DIRECTIONS = ("receive", "transmit")
+
+_FOLDED = 0
+"""In the place of a thread: what any of them adds to under the lock."""
 
 PROTOCOL_CODES = frozenset(range(1000, 1016))
 """Close codes of RFC 6455, 7.4.1, and of IANA's registry: a value of their own on metrics."""
@@ -71,26 +80,66 @@ class Accumulators:
 
     def traffic(self, where: Where) -> Traffic:
         """Give the cells of `where` for the calling thread."""
-        return self._traffic.setdefault((get_ident(), where), Traffic())
+        key = (get_ident(), where)
+        return self._traffic.get(key) or self._traffic.setdefault(key, Traffic())
 
     def channel(self, name: str) -> ChannelTraffic:
-        """Give the cells of a channel for the calling thread, under its bounded name."""
+        """Give the cells of a channel that connections are folded into, under its bounded name."""
+        return self._channel(_FOLDED, name)
+
+    def own_channel(self, name: str) -> ChannelTraffic:
+        """Give the cells of a channel that the calling thread may add to, under its bounded name."""
+        return self._channel(get_ident(), name)
+
+    def _channel(self, writer: int, name: str) -> ChannelTraffic:
         name = self.channel_cap.admit(name)
-        return self._channels.setdefault((get_ident(), name), ChannelTraffic(name))
+        return self._channels.get((writer, name)) or self._channels.setdefault((writer, name), ChannelTraffic(name))
+
+    def fold(self, record: ConnectionRecord) -> None:
+        """Add what a connection did since the last time to the totals of its attribute set and of its channels."""
+        before = record.folded
+        if before[0].same(record.receive) and before[1].same(record.transmit):
+            return  # there may be many connections, and most of them idle
+        with self.lock:
+            before, now = record.folded, (record.receive.copy(), record.transmit.copy())
+            record.folded = now
+            for index, total in enumerate((record.traffic.receive, record.traffic.transmit)):
+                total.add(now[index], before[index])
+                for channel in record.channel_traffic:
+                    channel.messages[index] += now[index].messages - before[index].messages
+                    channel.bytes[index] += now[index].bytes - before[index].bytes
+
+    def opened(self, record: ConnectionRecord) -> None:
+        """Count a connection in (call with `lock` held), and into the channels that it joined during its handshake."""
+        self.active[record.where] += 1
+        for channel in record.channels.values():
+            self.subscribers[channel] += 1
+
+    def left(self, record: ConnectionRecord) -> None:
+        """Count it out (call with `lock` held)."""
+        self.active[record.where] -= 1
+        for channel in record.channels.values():
+            self.subscribers[channel] -= 1
 
     def handshake(self, where: Where, outcome: str, status: int, nanoseconds: int) -> None:
         """Count a finished handshake."""
+        key = (where, outcome)
         with self.lock:
             self.handshakes[where, outcome, status] += 1
-            self._handshake_durations.setdefault((where, outcome), Durations()).record(nanoseconds)
+            durations = self._handshake_durations.get(key)
+            if durations is None:
+                durations = self._handshake_durations[key] = Durations()
+            durations.record(nanoseconds)
 
     def ended(self, where: Where, code: int, initiator: str, error: str, seconds: float) -> None:
         """Count the end of a connection; `error` is the exception's class or empty."""
         bounded = str(code) if code in PROTOCOL_CODES else self.code_cap.admit(str(code))
         key = (where, bounded, initiator, error)
         with self.lock:
+            durations = self._connection_durations.get(key)
+            if durations is None:
+                durations = self._connection_durations[key] = Bounded(semconv.CONNECTION_SECONDS)
             self.closed[key] += 1
-            durations = self._connection_durations.setdefault(key, Bounded(semconv.CONNECTION_SECONDS))
             durations.record(seconds)
 
     def subscribed(self, channel: str, change: int) -> None:
@@ -134,7 +183,7 @@ class Accumulators:
             yield where, direction, text, binary, size
 
     def channel_flows(self) -> Iterator[tuple[str, str, int, int]]:
-        """Yield `(channel, direction, messages, bytes)` summed over the threads."""
+        """Yield `(channel, direction, messages, bytes)`."""
         totals: dict[tuple[str, int], list[int]] = {}
         for (_, name), cells in list(self._channels.items()):
             for index in (0, 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry._logs import LoggerProvider, SeverityNumber, get_logger
@@ -50,19 +50,26 @@ class Events:
         self._errors = RateLimit(monotonic)
         self._suppressed = 0
 
-    def opened(self, context: Context, record: ConnectionRecord) -> None:
+    @property
+    def on(self) -> bool:
+        """Whether there is anybody who takes log records."""
+        return self._logger.enabled(severity_number=SeverityNumber.INFO)
+
+    def opened(self, context: Context | None, record: ConnectionRecord) -> None:
         """Tell of an accepted handshake."""
-        self._emit(semconv.OPENED, context, record, wall=record.accepted_wall, duration=0.0)
+        self._emit(semconv.OPENED, context, record, {}, wall=record.accepted_wall)
 
-    def progress(self, context: Context, record: ConnectionRecord, *, wall: int) -> None:
+    def progress(self, context: Context | None, record: ConnectionRecord, *, wall: int) -> None:
         """Tell what a connection did so far, at the end of a segment."""
-        self._emit(semconv.PROGRESS, context, record, wall=wall, duration=(wall - record.accepted_wall) / 1e9)
+        life = life_attributes(record) | {semconv.DURATION.name: (wall - record.accepted_wall) / 1e9}
+        self._emit(semconv.PROGRESS, context, record, life, wall=wall)
 
-    def closed(self, context: Context, record: ConnectionRecord, *, wall: int, duration: float) -> None:
+    def closed(self, context: Context | None, record: ConnectionRecord, *, wall: int, duration: float) -> None:
         """Tell how a connection ended; `duration` in seconds, of the monotonic clock."""
-        self._emit(semconv.CLOSED, context, record, wall=wall, duration=duration)
+        life = life_attributes(record) | {semconv.DURATION.name: duration}
+        self._emit(semconv.CLOSED, context, record, life, wall=wall)
 
-    def error(self, context: Context, record: ConnectionRecord, exception: BaseException, *, wall: int) -> None:
+    def error(self, context: Context | None, record: ConnectionRecord, exception: BaseException, *, wall: int) -> None:
         """Tell of an exception of a handler; beyond the rate it is counted and told with the next one."""
         if not self._errors.take():
             self._suppressed += 1
@@ -84,21 +91,25 @@ class Events:
         )
 
     def _emit(
-        self, event: semconv.Event, context: Context, record: ConnectionRecord, *, wall: int, duration: float
+        self,
+        event: semconv.Event,
+        context: Context | None,
+        record: ConnectionRecord,
+        life: Mapping[str, Any],
+        *,
+        wall: int,
     ) -> None:
-        attributes = self._who(record) | life_attributes(record)
-        attributes[semconv.DURATION.name] = duration
         self._logger.emit(
             timestamp=wall,
             context=context,
             severity_number=SeverityNumber.INFO,
             severity_text="INFO",
             event_name=event.name,
-            attributes=attributes,
+            attributes={**self._who(record), **life},
         )
 
     def _who(self, record: ConnectionRecord) -> dict[str, Any]:
-        attributes: dict[str, Any] = dict(identity_attributes(record))
+        attributes: dict[str, Any] = identity_attributes(record)
         if record.been_in:
             attributes[semconv.CHANNELS.name] = tuple(record.been_in)
         if record.user_hash:

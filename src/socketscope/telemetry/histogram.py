@@ -34,6 +34,10 @@ def size_cell(size: int) -> int:
     return size and (size - 1).bit_length()
 
 
+SIZE_CELL = [size_cell(size) for size in range(4097)]
+"""The cell of every size up to 4 KiB: a look costs a quarter of the reckoning."""
+
+
 def fold_sizes(cells: Sequence[int]) -> list[int]:
     """Fold cells of `size_cell` into the buckets of `semconv.SIZE_BYTES`, the last for all that is larger."""
     last = len(semconv.SIZE_BYTES)

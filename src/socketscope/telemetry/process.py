@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from threading import Lock
 
-from opentelemetry import _logs, metrics, trace
+from opentelemetry import metrics
 
 from socketscope.telemetry import instruments
 from socketscope.telemetry.accumulators import Accumulators
 from socketscope.telemetry.clock import Clock
 from socketscope.telemetry.live import ClosedRing, LiveTable
 from socketscope.telemetry.record import ConnectionRecord
+from socketscope.telemetry.sdk_present import sdk_present
 
 
 class Telemetry:
@@ -28,6 +29,7 @@ class Telemetry:
         )
         self.live = LiveTable()
         self.ring: ClosedRing | None = None
+        """The ring, where somebody answers questions about single connections."""
         self._on = False
         self.measured_since = 0
         """When measuring began (wall clock, nanoseconds)."""
@@ -57,22 +59,27 @@ class Telemetry:
         """Give at most `limit` channels a name of their own on metrics."""
         self.accumulators.channel_cap.limit = limit
 
+    def settled(self) -> Accumulators:
+        """Give the accumulators once all that open connections did up to now is folded into them."""
+        for record in self.live.records():
+            self.accumulators.fold(record)
+        return self.accumulators
+
     def opened(self, record: ConnectionRecord) -> None:
         """Count a connection in, and into the channels that it joined during its handshake."""
-        with self.accumulators.lock:
+        accumulators = self.accumulators
+        with accumulators.lock:
             self.live.add(record)
-            self.accumulators.active[record.where] += 1
-        for channel in record.channels.values():
-            self.accumulators.subscribed(channel, 1)
+            accumulators.opened(record)
 
     def ended(self, record: ConnectionRecord, *, now_wall: int, duration: float) -> None:
         """Count a connection out; `duration` in seconds."""
-        with self.accumulators.lock:
+        accumulators = self.accumulators
+        accumulators.fold(record)
+        with accumulators.lock:
             if self.live.remove(record):
-                self.accumulators.active[record.where] -= 1
-        self.accumulators.ended(record.where, record.code or 0, record.initiator, record.error_type, duration)
-        for channel in record.channels.values():
-            self.accumulators.subscribed(channel, -1)
+                accumulators.left(record)
+        accumulators.ended(record.where, record.code or 0, record.initiator, record.error_type, duration)
         if self.ring is not None:
             self.ring.add(record, now_wall=now_wall, duration=duration)
 
@@ -85,21 +92,6 @@ class Telemetry:
         self.live = LiveTable()
         self.ring = ClosedRing(since_wall=self.clock.wall()) if self.ring is not None else None
         self._lock = Lock()
-
-
-_API_MODULES = ("opentelemetry.metrics.", "opentelemetry.trace", "opentelemetry._logs.")
-
-
-def sdk_present() -> bool:
-    """Whether any of the three global providers is more than the API's placeholder."""
-    return not all(
-        type(provider).__module__.startswith(_API_MODULES)
-        for provider in (
-            metrics.get_meter_provider(),
-            trace.get_tracer_provider(),
-            _logs.get_logger_provider(),
-        )
-    )
 
 
 _process = Telemetry()

@@ -6,62 +6,50 @@ from typing import Final
 
 from socketscope import semconv
 from socketscope.telemetry.accumulators import Where
-from socketscope.telemetry.traffic import ChannelTraffic, Traffic
+from socketscope.telemetry.traffic import NOTHING, ChannelTraffic, Flow, Traffic
 
 UNKNOWN_ROUTE = "_unknown"
 """Route of a connection whose framework told none."""
 
+NOWHERE = Traffic()
+"""Where connections count that nobody reports: before they are accepted, and where the application wants it so."""
 
-class Counts:
-    """Messages and payload bytes each way, and the two maxima in nanoseconds."""
+WAITED: Final = 1_000_000
+"""A send that took longer, in nanoseconds, had to wait for the client; without back-pressure it takes some 30 us."""
 
-    __slots__ = (
-        "bytes_received",
-        "bytes_sent",
-        "handling_max",
-        "messages_received",
-        "messages_sent",
-        "send_max",
-    )
+_NO_PLACE: Where = (UNKNOWN_ROUTE, None)
 
-    def __init__(self) -> None:
-        self.messages_received = 0
-        self.messages_sent = 0
-        self.bytes_received = 0
-        self.bytes_sent = 0
-        self.handling_max = 0
-        self.send_max = 0
+Totals = tuple[int, int, int, int]
+"""Messages received and sent, bytes received and sent."""
 
 
 class Segment:
-    """Where the running segment began: its wall clock and the connection's counts at that moment."""
+    """Where the running segment began: its wall clock, and what the connection had done before."""
 
-    __slots__ = (
-        "bytes_received",
-        "bytes_sent",
-        "index",
-        "messages_received",
-        "messages_sent",
-        "start_wall",
-    )
+    __slots__ = ("before", "index", "start_wall")
 
-    def __init__(self, index: int, start_wall: int, counts: Counts) -> None:
+    def __init__(self, index: int, start_wall: int, before: Totals = (0, 0, 0, 0)) -> None:
         self.index = index
         self.start_wall = start_wall
-        self.messages_received = counts.messages_received
-        self.messages_sent = counts.messages_sent
-        self.bytes_received = counts.bytes_received
-        self.bytes_sent = counts.bytes_sent
+        self.before = before
 
 
 REMEMBERED: Final = 256
 """So many channels of one connection are named in its events."""
 
 
-class ConnectionRecord(Counts):
+class ConnectionRecord:
     """One connection. Times named `*_at` are of the monotonic clock, `*_wall` of the wall clock; nanoseconds.
 
-    `code` is None while the connection is open; `error_type` is empty unless its handler raised.
+    `code` is None while the connection is open; `error_type` is empty unless its handler raised. What its messages
+    change (`instrumentation/meter.py`):
+
+    * `receive`, `transmit`: of this connection alone; `Accumulators.fold` adds them to what connections share.
+    * `handling`: the durations that it shares with the others of its attribute set.
+    * `received_at`, `sent_at`: the last message each way; `handling_since`: the receipt of the message that is being
+      handled, or 0.
+    * `handling_max`, `send_max`: the longest of the running segment, in nanoseconds. A handling longer than
+      `handling_notable` is looked at: it is the longest, or a slow one.
     """
 
     __slots__ = (
@@ -74,17 +62,26 @@ class ConnectionRecord(Counts):
         "code",
         "error_type",
         "errors",
+        "folded",
+        "handling",
+        "handling_max",
+        "handling_notable",
+        "handling_since",
         "id",
         "initiator",
-        "last_activity",
         "reason",
+        "receive",
+        "received_at",
         "route",
         "segment",
+        "send_max",
+        "sent_at",
         "started_at",
         "started_wall",
         "status",
         "subprotocol",
         "traffic",
+        "transmit",
         "user",
         "user_agent",
         "user_hash",
@@ -92,16 +89,13 @@ class ConnectionRecord(Counts):
     )
 
     def __init__(self, connection_id: str, started_at: int, started_wall: int) -> None:
-        super().__init__()
         self.id = connection_id
         self.started_at = started_at
         self.started_wall = started_wall
-        self.accepted_at = 0
-        self.accepted_wall = 0
-        self.last_activity = started_at
+        self.accepted_at = self.accepted_wall = 0
         self.route = UNKNOWN_ROUTE
-        self.where: Where = (UNKNOWN_ROUTE, None)
-        self.status = 0
+        self.where = _NO_PLACE
+        self.status = self.errors = 0
         self.subprotocol: str | None = None
         self.client_address: str | None = None
         self.user_agent: str | None = None
@@ -112,15 +106,75 @@ class ConnectionRecord(Counts):
         self.been_in: dict[str, None] = {}
         """Every channel that it joined, the first `REMEMBERED`, whether it has left it or not."""
         self.channel_traffic: tuple[ChannelTraffic, ...] = ()
-        """The cells of each bounded name, once."""
-        # Before accept nothing is a message of a connection: what an application sends out of order goes nowhere.
-        self.traffic = Traffic()
-        self.errors = 0
+        """The totals of each bounded name, once."""
         self.code: int | None = None
-        self.initiator = ""
-        self.reason = ""
-        self.error_type = ""
-        self.segment = Segment(0, started_wall, self)
+        self.initiator = self.reason = self.error_type = ""
+        self.segment = Segment(0, started_wall)
+        self.receive, self.transmit = Flow(), Flow()
+        self.folded = NOTHING
+        """`receive` and `transmit` as they are in the totals that connections share."""
+        self.traffic = NOWHERE
+        self.handling = NOWHERE.handling
+        self.received_at = self.sent_at = self.handling_since = 0
+        self.handling_max = self.handling_notable = self.send_max = 0
+
+    def count_into(self, traffic: Traffic) -> None:
+        """Count from zero, and for `traffic` from now on."""
+        self.traffic = traffic
+        self.handling = traffic.handling
+        if self.receive.text or self.receive.binary or self.transmit.text or self.transmit.binary:
+            self.receive.clear()
+            self.transmit.clear()
+
+    def handled(self, now: int) -> int:
+        """End the handling of the message in hand; give how long it took in nanoseconds, 0 where there is none."""
+        if not self.handling_since:
+            return 0
+        taken = now - self.handling_since
+        self.handling_since = 0
+        self.handling.record(taken)
+        self.handling_max = max(self.handling_max, taken)
+        return taken
+
+    def waited(self, nanoseconds: int) -> None:
+        """Note how long a send took, if it had to wait."""
+        if nanoseconds > WAITED:
+            self.traffic.send_wait.record(nanoseconds)
+            self.send_max = max(self.send_max, nanoseconds)
+
+    def begin_segment(self, now_wall: int) -> None:
+        """Begin the next segment: the longest handling and send are of each segment."""
+        self.segment = Segment(self.segment.index + 1, now_wall, self.totals())
+        self.handling_max = self.handling_notable = self.send_max = 0
+
+    @property
+    def messages_received(self) -> int:
+        """Messages since accept."""
+        return self.receive.messages
+
+    @property
+    def messages_sent(self) -> int:
+        """Messages since accept."""
+        return self.transmit.messages
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes of payload since accept."""
+        return self.receive.bytes
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of payload since accept."""
+        return self.transmit.bytes
+
+    def totals(self) -> Totals:
+        """Give what the connection did since accept."""
+        return self.receive.messages, self.transmit.messages, self.receive.bytes, self.transmit.bytes
+
+    @property
+    def last_activity(self) -> int:
+        """When the connection was accepted or had its last message, on the monotonic clock."""
+        return max(self.accepted_at, self.received_at, self.sent_at)
 
     @property
     def lost(self) -> bool:
@@ -161,11 +215,12 @@ def identity_attributes(record: ConnectionRecord) -> dict[str, str | int]:
 
 def life_attributes(record: ConnectionRecord) -> dict[str, str | int]:
     """Give the totals since accept and, where the connection has ended, how."""
+    received, sent, bytes_received, bytes_sent = record.totals()
     attributes: dict[str, str | int] = {
-        semconv.MESSAGES_RECEIVED.name: record.messages_received,
-        semconv.MESSAGES_SENT.name: record.messages_sent,
-        semconv.BYTES_RECEIVED.name: record.bytes_received,
-        semconv.BYTES_SENT.name: record.bytes_sent,
+        semconv.MESSAGES_RECEIVED.name: received,
+        semconv.MESSAGES_SENT.name: sent,
+        semconv.BYTES_RECEIVED.name: bytes_received,
+        semconv.BYTES_SENT.name: bytes_sent,
         semconv.ERRORS.name: record.errors,
     }
     if record.code is not None:

@@ -6,15 +6,33 @@ end with an explicit start time, so that no exported span ever has a parent that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from socketscope import __version__, semconv
 from socketscope.telemetry.record import ConnectionRecord, identity_attributes, life_attributes
+from socketscope.telemetry.sdk_present import is_placeholder
+
+Headers = Collection[tuple[bytes, bytes]]
+
+
+class _HeadersGetter(Getter[Headers]):
+    """Reads the headers of an ASGI scope for a propagator; the names are lower-case there."""
+
+    def get(self, carrier: Headers, key: str) -> list[str] | None:
+        wanted = key.lower().encode("latin-1", "replace")
+        return [value.decode("latin-1") for name, value in carrier if name == wanted] or None
+
+    def keys(self, carrier: Headers) -> list[str]:
+        return [name.decode("latin-1") for name, _ in carrier]
+
+
+_HEADERS = _HeadersGetter()
 
 
 class Spans:
@@ -22,13 +40,17 @@ class Spans:
 
     def __init__(self, provider: trace.TracerProvider | None = None) -> None:
         self._tracer: Tracer = trace.get_tracer(semconv.SCOPE, __version__, provider, schema_url=semconv.SCHEMA_URL)
+        self._provider = provider
 
-    def handshake(self, headers: Iterable[tuple[bytes, bytes]], start_wall: int) -> Span:
+    @property
+    def on(self) -> bool:
+        """Whether there is anybody who makes spans."""
+        return self._provider is not None or not is_placeholder(trace.get_tracer_provider())
+
+    def handshake(self, headers: Headers, start_wall: int) -> Span:
         """Start the SERVER span of a handshake, a child of what the request's headers name."""
-        carrier = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
-        return self._tracer.start_span(
-            "WS", context=propagate.extract(carrier), kind=SpanKind.SERVER, start_time=start_wall
-        )
+        context = propagate.extract(headers, getter=_HEADERS)
+        return self._tracer.start_span("WS", context=context, kind=SpanKind.SERVER, start_time=start_wall)
 
     def handshake_under(self, parent: Span, start_wall: int) -> Span:
         """Start an INTERNAL handshake span under a server span that somebody else has open, and not before it."""
@@ -47,26 +69,30 @@ class Spans:
     def answered(self, span: Span, record: ConnectionRecord, *, outcome: str, end_wall: int, error: str = "") -> None:
         """End the handshake span with its answer; a failed handshake is an error, a denied one is not."""
         if span.is_recording():
-            span.update_name(semconv.SPAN_NAME.format(route=record.route))
-            span.set_attributes(identity_attributes(record))
-            span.set_attribute(semconv.HANDSHAKE_OUTCOME.name, outcome)
+            attributes = identity_attributes(record)
+            attributes[semconv.HANDSHAKE_OUTCOME.name] = outcome
             if record.status:
-                span.set_attribute(semconv.HTTP_STATUS.name, record.status)
+                attributes[semconv.HTTP_STATUS.name] = record.status
             if error:
-                span.set_attribute(semconv.ERROR_TYPE.name, error)
+                attributes[semconv.ERROR_TYPE.name] = error
                 span.set_status(Status(StatusCode.ERROR))
+            span.update_name(semconv.SPAN_NAME.format(route=record.route))
+            span.set_attributes(attributes)
         span.end(end_wall)
 
-    def segment(self, parent: Context, record: ConnectionRecord, *, end_wall: int, last: bool) -> None:
+    def segment(self, parent: Context | None, record: ConnectionRecord, *, end_wall: int, last: bool) -> None:
         """Make the span of the segment that ends now; the last one carries the totals of the whole life."""
         segment = record.segment
+        received, sent, bytes_received, bytes_sent = (
+            now - before for now, before in zip(record.totals(), segment.before, strict=True)
+        )
         attributes: dict[str, Any] = {
             **identity_attributes(record),
             semconv.SEGMENT_INDEX.name: segment.index,
-            semconv.SEGMENT_MESSAGES_RECEIVED.name: record.messages_received - segment.messages_received,
-            semconv.SEGMENT_MESSAGES_SENT.name: record.messages_sent - segment.messages_sent,
-            semconv.SEGMENT_BYTES_RECEIVED.name: record.bytes_received - segment.bytes_received,
-            semconv.SEGMENT_BYTES_SENT.name: record.bytes_sent - segment.bytes_sent,
+            semconv.SEGMENT_MESSAGES_RECEIVED.name: received,
+            semconv.SEGMENT_MESSAGES_SENT.name: sent,
+            semconv.SEGMENT_BYTES_RECEIVED.name: bytes_received,
+            semconv.SEGMENT_BYTES_SENT.name: bytes_sent,
             semconv.SEGMENT_HANDLING_MAX.name: record.handling_max / 1e9,
             semconv.SEGMENT_SEND_MAX.name: record.send_max / 1e9,
         }
