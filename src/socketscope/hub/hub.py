@@ -238,7 +238,7 @@ class Hub:
     def check(self) -> None:
         """Compare the ledgers with the queues. Raises AssertionError where they differ: a mistake of the hub's."""
         pending: Counter[Ledger] = Counter()
-        for client in self._behind:
+        for client in self.clients.values():  # also of those that are being closed, which are in no channel any more
             pending.update(lane.ledger for lane in client.link.outbox.pending())
         for ledger in {self.direct, *pending, *(channel.ledger for channel in self._channels.values())}:
             counts = ledger.counts
