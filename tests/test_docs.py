@@ -3,7 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, WebSocket
 from sybil import Document
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -20,6 +20,7 @@ def test_the_snippets_of_the_readme_run() -> None:
         "app": FastAPI(),
         "account": SimpleNamespace(id="ann"),
         "Depends": Depends,
+        "WebSocket": WebSocket,
         "only_operators": only_operators,
     }
     document.namespace.update(around)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from socketscope.errors import ClientGoneError
 from socketscope.hub.access import UNAUTHORIZED, Identity
+from socketscope.hub.admission import TOO_BIG, size_of
 from socketscope.hub.link import AsgiLink, State
 from socketscope.hub.link_wire import WireLink
 from socketscope.hub.message import Position, checked_close, checked_name
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 NORMAL: Final = 1000
 NO_STATUS: Final = 1005
-TOO_BIG: Final = 1009
 """Close codes of RFC 6455, 7.4.1."""
 LOOK_AGAIN_SECONDS: Final = 60.0
 """Longest wait for a moment of the wall clock."""
@@ -246,9 +246,7 @@ class Client:
 
     def _check(self, received: str | bytes) -> None:
         limits = self.hub.limits
-        if len(received) > limits.message_bytes or (
-            isinstance(received, str) and not received.isascii() and len(received.encode()) > limits.message_bytes
-        ):
+        if size_of(received) > limits.message_bytes:
             self.close(TOO_BIG, f"at most {limits.message_bytes} bytes")
             raise ClientGoneError(*self._ended)
         now = self.hub.clock.monotonic()

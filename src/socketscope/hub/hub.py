@@ -21,14 +21,14 @@ from socketscope.errors import (
     MessageTooLargeError,
     RefusedError,
 )
-from socketscope.hub.access import CONNECTING, UNAUTHORIZED, Access, Identity
+from socketscope.hub.access import Access, Identity
+from socketscope.hub.admission import SERVICE_RESTART, Admission, close_for
 from socketscope.hub.asgi import Carriers
 from socketscope.hub.brokers.base import Broker, Member
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.hub.channel import Channel
-from socketscope.hub.client import TOO_BIG, Client
+from socketscope.hub.client import Client
 from socketscope.hub.message import (
-    LONGEST_REASON,
     Delivery,
     Envelope,
     Kind,
@@ -43,7 +43,7 @@ from socketscope.hub.outgoing import payload
 from socketscope.hub.patrol import patrol
 from socketscope.hub.quota import Users
 from socketscope.hub.resume import Joined, read_missed
-from socketscope.hub.sockets import Socket, socket_of
+from socketscope.hub.sockets import socket_of
 from socketscope.hub.subscription import Subscription
 from socketscope.telemetry.ledger import Ledger
 from socketscope.telemetry.process import Telemetry, process_telemetry
@@ -54,8 +54,6 @@ Message = str | bytes | Mapping[str, Any] | list[Any] | int | float | bool | Non
 _logger = logging.getLogger(__name__)
 
 HOST = socket.gethostname()
-SERVICE_RESTART = 1012
-"""Close code of IANA's registry."""
 USER_CHANNEL = "_user"
 """Name on metrics of what is published to users."""
 DIRECT_CHANNEL = "_direct"
@@ -96,6 +94,8 @@ class Hub:
         self.clock = self.telemetry.clock
         self.clients: dict[str, Client] = {}
         self.users = Users(self.limits)
+        message_bytes, wall = self.limits.message_bytes, self.clock.wall
+        self._admission = Admission(self.access, message_bytes=message_bytes, wall=wall)
         self.draining = False
         for setting, value in (("reconnect_seconds", reconnect_seconds), ("audit_seconds", audit_seconds)):
             if not 0 <= value < float("inf"):
@@ -177,7 +177,8 @@ class Hub:
         where the client left before it began.
         """
         found = socket_of(socket)
-        client = Client(self, found, await self._admit(found, Identity(user, expires)))
+        advice = self.advice() if self.draining else None
+        client = Client(self, found, await self._admission.admit(found, Identity(user, expires), advice=advice))
         self.clients[client.id] = client
         task = asyncio.current_task()
         cancelling = task.cancelling() if task is not None else 0
@@ -195,7 +196,7 @@ class Hub:
             if not client.ended_handler or task is None or task.uncancel() > cancelling:
                 raise
         except (RefusedError, LimitExceededError) as error:
-            client.close(*_close_for(error))
+            client.close(*close_for(error))
             await client.release()
             raise
         finally:
@@ -238,7 +239,7 @@ class Hub:
     def check(self) -> None:
         """Compare the ledgers with the queues. Raises AssertionError where they differ: a mistake of the hub's."""
         pending: Counter[Ledger] = Counter()
-        for client in self._behind:
+        for client in self.clients.values():  # also of those that are being closed, which are in no channel any more
             pending.update(lane.ledger for lane in client.link.outbox.pending())
         for ledger in {self.direct, *pending, *(channel.ledger for channel in self._channels.values())}:
             counts = ledger.counts
@@ -325,33 +326,6 @@ class Hub:
 
     # --------------------------------
 
-    async def _admit(self, socket: Socket, known: Identity) -> Identity:
-        """Accept a connection, or refuse it; gives whose it is. Raises `RefusedError`."""
-        try:
-            identity = await self._identify(socket, known)
-        except RefusedError as error:
-            code, reason = _close_for(error)
-            with suppress(Exception):  # the client may have left, and nobody need be told
-                await socket.send({"type": "websocket.close", "code": code, "reason": reason})
-            raise
-        if identity.user is not None:
-            checked_name("user", identity.user)
-        return identity
-
-    async def _identify(self, socket: Socket, known: Identity) -> Identity:
-        if self.draining:
-            raise RefusedError(CONNECTING, SERVICE_RESTART, self.advice())
-        identity = self._unexpired(await self.access.handshake(socket.scope) or known)
-        if not socket.accepted:
-            await socket.accept()
-        told = await self.access.first_message(lambda: _first(socket, self.limits.message_bytes))
-        return self._unexpired(told or identity)
-
-    def _unexpired(self, identity: Identity) -> Identity:
-        if identity.expires is not None and identity.expires <= self.clock.wall() / 1e9:
-            raise RefusedError(CONNECTING, UNAUTHORIZED, "the credentials have expired")
-        return identity
-
     async def _publish(self, topic: str, name: str, message: Message, key: str | None) -> Position:
         data, kind = self.payload(message)
         traffic = self.telemetry.accumulators.own_channel(name)
@@ -434,25 +408,3 @@ class Hub:
         ledger = accumulators.ledgers.open(traffic)
         options = options or ChannelOptions()
         return Channel(topic, name, options, ledger, self.carriers, now=self.clock.monotonic, hidden=hidden)
-
-
-def _close_for(error: RefusedError | LimitExceededError) -> tuple[int, str]:
-    """Give the code and reason that tell a client of an error; hooks may give what no frame can have."""
-    code, reason = (error.code, error.reason) if isinstance(error, RefusedError) else (POLICY_VIOLATION, str(error))
-    reason = reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
-    try:
-        checked_close(code, reason)
-    except ValueError:
-        code = POLICY_VIOLATION
-    return code, reason
-
-
-async def _first(socket: Socket, message_bytes: int) -> str | bytes:
-    message = await socket.receive()
-    if message["type"] != "websocket.receive":
-        raise RefusedError(CONNECTING, UNAUTHORIZED, "left before it said who it is")
-    data = message.get("bytes")
-    first: str | bytes = message["text"] if data is None else data
-    if len(first) > message_bytes:
-        raise RefusedError(CONNECTING, TOO_BIG, f"at most {message_bytes} bytes")
-    return first

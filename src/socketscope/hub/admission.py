@@ -1,0 +1,91 @@
+"""From a handshake to a client: what is decided before the application's first message, and how a refusal is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from socketscope.errors import LimitExceededError, RefusedError
+from socketscope.hub.access import CONNECTING, UNAUTHORIZED, Access, Identity
+from socketscope.hub.message import LONGEST_REASON, checked_close, checked_name
+from socketscope.hub.options import POLICY_VIOLATION
+from socketscope.hub.sockets import Socket
+
+TOO_BIG: Final = 1009
+"""RFC 6455, 7.4.1."""
+SERVICE_RESTART: Final = 1012
+"""Close code of IANA's registry."""
+
+
+class Admission:
+    """Lets connections in, or refuses them.
+
+    * `message_bytes`: largest first message.
+    * `wall`: the wall clock in nanoseconds.
+    """
+
+    def __init__(self, access: Access, *, message_bytes: int, wall: Callable[[], int]) -> None:
+        self._access = access
+        self._message_bytes = message_bytes
+        self._wall = wall
+
+    async def admit(self, socket: Socket, known: Identity, *, advice: str | None = None) -> Identity:
+        """Accept a connection, and give whose it is: `known`, unless a hook says so.
+
+        With `advice`, when to come back, it is refused. Raises `RefusedError`, once the client is told, and ValueError
+        for the name of a user that can't be used.
+        """
+        try:
+            if advice is not None:
+                raise RefusedError(CONNECTING, SERVICE_RESTART, advice)  # noqa: TRY301 - it is told like the others
+            identity = await self._identify(socket, known)
+        except RefusedError as error:
+            code, reason = close_for(error)
+            with suppress(Exception):  # the client may have left, and nobody need be told
+                await socket.send({"type": "websocket.close", "code": code, "reason": reason})
+            raise
+        if identity.user is not None:
+            checked_name("user", identity.user)
+        return identity
+
+    async def _identify(self, socket: Socket, known: Identity) -> Identity:
+        identity = self._unexpired(await self._access.handshake(socket.scope) or known)
+        if not socket.accepted:
+            await socket.accept()
+        return self._unexpired(await self._access.first_message(lambda: self._first(socket)) or identity)
+
+    def _unexpired(self, identity: Identity) -> Identity:
+        if identity.expires is not None and identity.expires <= self._wall() / 1e9:
+            raise RefusedError(CONNECTING, UNAUTHORIZED, "the credentials have expired")
+        return identity
+
+    async def _first(self, socket: Socket) -> str | bytes:
+        message = await socket.receive()
+        if message["type"] != "websocket.receive":
+            raise RefusedError(CONNECTING, UNAUTHORIZED, "left before it said who it is")
+        data = message.get("bytes")
+        first: str | bytes = message["text"] if data is None else data
+        if size_of(first) > self._message_bytes:
+            raise RefusedError(CONNECTING, TOO_BIG, f"at most {self._message_bytes} bytes")
+        return first
+
+
+def size_of(message: str | bytes) -> int:
+    """Give the bytes of a message's payload."""
+    return (
+        len(message.encode("utf-8", "surrogatepass"))
+        if isinstance(message, str) and not message.isascii()
+        else len(message)
+    )
+
+
+def close_for(error: RefusedError | LimitExceededError) -> tuple[int, str]:
+    """Give the code and reason that tell a client of an error; hooks may give what no frame can have."""
+    code, reason = (error.code, error.reason) if isinstance(error, RefusedError) else (POLICY_VIOLATION, str(error))
+    reason = reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
+    try:
+        checked_close(code, reason)
+    except ValueError:
+        code = POLICY_VIOLATION
+    return code, reason
