@@ -143,9 +143,10 @@ class Spans:
         # Not earlier: the SDK may be set up after this is made, but is, once there is a connection to be linked to.
         if self._roots is None:
             tracer = trace.get_tracer(semconv.SCOPE, __version__, self._provider, schema_url=semconv.SCHEMA_URL)
-            self._roots = copy.copy(tracer)
-            if (sampler := getattr(tracer, "sampler", None)) is not None:
-                self._roots.sampler = _AsItsConnection(sampler)  # type: ignore[attr-defined]  # the SDK's
+            roots: Any = copy.copy(tracer)
+            if hasattr(roots, "sampler"):  # it is the SDK's
+                roots.sampler = _AsItsConnection(roots.sampler)
+            self._roots = roots
         return self._roots
 
 
