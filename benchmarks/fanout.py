@@ -7,19 +7,22 @@ has every message. Ours has its telemetry on, with the SDK as `socketscope run` 
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fanout_clients import load
 from fanout_servers import SUBJECTS, serve
+from programs import program
 from rounds import Spread, interleaved, surroundings, write
 
+PEERS: Final = Path(__file__).parent.parent / ".venv-peers" / "bin" / "python"
+"""Runs all of it, ours too, where it is there (scripts/peers): picows is in no other environment."""
 OURS, PLAIN = "ours, uvicorn protocol", "ours, plain ASGI"
 BARS: Final = (
     (OURS, "websockets.broadcast", 0.85),
@@ -31,56 +34,14 @@ BARS: Final = (
 """The first may cost at most so many times what the second costs."""
 
 
-class Program:
-    """A process that answers each line with a line."""
-
-    def __init__(self, *arguments: object) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def read(self) -> str:
-        """Give the next line."""
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line:
-            raise RuntimeError(f"{self._process.args} ended")
-        return line.strip()
-
-    def ask(self, line: object) -> str:
-        """Say a line, and give the answer."""
-        self.tell(line)
-        return self.read()
-
-    def tell(self, line: object) -> None:
-        """Say a line."""
-        if self._process.stdin:
-            self._process.stdin.write(f"{line}\n")
-            self._process.stdin.flush()
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.communicate()
-
-
-@contextmanager
-def program(*arguments: object) -> Any:
-    """Run a process while the block runs."""
-    running = Program(*arguments)
-    try:
-        yield running
-    finally:
-        running.stop()
-
-
 def measure(name: str, options: Namespace) -> Callable[[int], float]:
     """Give what measures a subject: microseconds of processor time for each delivery."""
 
     def once(_: int) -> float:
         deliveries = options.clients * options.messages
-        with program("serve", name) as server:
+        with program(__file__, "serve", name) as server:
             port = server.read()
-            with program("load", port, options.clients, options.bytes, int("socketio" in name)) as clients:
+            with program(__file__, "load", port, options.clients, options.bytes, int("socketio" in name)) as clients:
                 clients.read()
                 end = time.monotonic() + 60
                 while int(server.ask("members")) < options.clients:
@@ -122,9 +83,12 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=SUBJECTS, help="measure these")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    where = surroundings("uvicorn", "uvloop", "websockets", "picows", "python-socketio", "fastapi")
+    if PEERS.exists() and Path(sys.prefix) != PEERS.parent.parent:
+        sys.exit(subprocess.run([PEERS, *sys.argv], check=False).returncode)
+    packages = ("uvicorn", "uvloop", "websockets", "picows", "python-socketio", "fastapi")
+    where = surroundings(*(name for name in packages if importlib.util.find_spec(name.replace("python-", ""))))
     print("  ".join(f"{name} {value}" for name, value in where.items()))
-    subjects = {name: measure(name, options) for name in options.only or SUBJECTS}
+    subjects = {name: measure(name, options) for name in options.only or SUBJECTS if name in where or name != "picows"}
     found = interleaved(subjects, rounds=options.rounds, greater_is_better=False)
     passed = report(found)
     write(options.json, "fanout", {"surroundings": where, "bars": BARS, "microseconds": found})

@@ -27,14 +27,14 @@ class Serving:
 
 
 @asynccontextmanager
-async def uvicorn_server(app: Any, ws: str = "websockets-sansio") -> AsyncIterator[int]:
-    """Run uvicorn as it comes; gives the port."""
+async def uvicorn_server(app: Any, ws: str = "websockets-sansio", **options: Any) -> AsyncIterator[int]:
+    """Run uvicorn as it comes, but for `options`; gives the port."""
     import uvicorn
 
     listening = socket.socket()
     listening.bind((HOST, 0))
     listening.listen(4096)  # all clients come at once
-    config = uvicorn.Config(app, ws=ws, log_level="warning", access_log=False)
+    config = uvicorn.Config(app, ws=ws, log_level="warning", access_log=False, **options)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve([listening]))  # noqa: SLF001 - `serve` would take our signals
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from echo import Loopback, raw, scope
-from rounds import Spread, spread, surroundings, write
+from rounds import Spread, Verdict, at_most, pronounce, spread, surroundings, write
 from served import PEERS, Served
 from sink import Sink
 from watchers import SINK, WATCHERS, collect
@@ -97,14 +97,14 @@ def growth(watcher: str, sink: str, messages: int) -> tuple[int, int]:
     return int(blocks), int(resident)
 
 
-def judged(idle_bytes: Mapping[str, Spread], left: Mapping[str, tuple[int, int]]) -> dict[str, bool]:
+def judged(idle_bytes: Mapping[str, Spread], left: Mapping[str, tuple[int, int]], messages: int) -> list[Verdict]:
     """Hold the figures against the bars."""
     more = idle_bytes["ours"].best - idle_bytes["bare"].best
     blocks, _ = left["ours"]
-    return {
-        f"{more:,.0f} bytes per idle connection over bare uvicorn, at most {BAR_IDLE:,}": more <= BAR_IDLE,
-        f"{blocks} blocks left by the messages, at most {BAR_BLOCKS}": blocks <= BAR_BLOCKS,
-    }
+    return [
+        at_most("bytes per idle connection over bare uvicorn", more, BAR_IDLE, ",.0f"),
+        at_most(f"blocks of memory that {messages:,} messages leave", blocks, BAR_BLOCKS, ",.0f"),
+    ]
 
 
 def main() -> None:
@@ -147,11 +147,10 @@ def main() -> None:
     print(f"\nleft by {options.messages:,} messages")
     for name, (blocks, resident) in left.items():
         print(f"{name:<16}{blocks:10,} blocks  {resident:12,} bytes resident")
-    verdicts = judged(figures, left)
-    for sentence, ok in verdicts.items():
-        print(f"{'pass' if ok else 'MISS'}  {sentence}")
+    verdicts = judged(figures, left, options.messages)
+    passed = pronounce(verdicts)
     write(options.json, "memory", {"surroundings": where, "idle": figures, "growth": left, "verdicts": verdicts})
-    sys.exit(not all(verdicts.values()))
+    sys.exit(not passed)
 
 
 if __name__ == "__main__":

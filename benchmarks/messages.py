@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from echo import APPS, TEXT, Loopback, scope
-from rounds import Spread, spread, surroundings, write
+from rounds import Spread, Verdict, at_most, pronounce, spread, surroundings, write
 from sink import Sink
 from watchers import SINK, WATCHERS
 
@@ -182,15 +182,14 @@ def main() -> None:
     for name in names:
         print(f"{name:<28}{WATCHERS[name].records}")
     verdicts = judged(figures)
-    for sentence, ok in verdicts.items():
-        print(f"{'pass' if ok else 'MISS'}  {sentence}")
+    passed = pronounce(verdicts)
     records = {name: WATCHERS[name].records for name in names}
     write(
         options.json,
         "messages",
         {"surroundings": where, "text": options.text, "figures": figures, "records": records, "verdicts": verdicts},
     )
-    sys.exit(not all(verdicts.values()))
+    sys.exit(not passed)
 
 
 def peer_versions() -> dict[str, Any]:
@@ -201,13 +200,13 @@ def peer_versions() -> dict[str, Any]:
     return dict(json.loads(subprocess.run([PEERS, "-c", code], capture_output=True, check=True).stdout))
 
 
-def judged(figures: Mapping[str, Mapping[str, Spread]]) -> dict[str, bool]:
+def judged(figures: Mapping[str, Mapping[str, Spread]]) -> list[Verdict]:
     """Hold the figures of raw ASGI against the bars."""
     found = figures.get("raw ASGI", {})
-    verdicts = {}
+    verdicts = []
     if "floor" in found:
         ratio = added(found, "floor") / found["bare"].best
-        verdicts[f"floor {ratio:.2f}x bare, at most {FLOOR_OF_THE_PROTOTYPE:.2f}"] = ratio <= FLOOR_OF_THE_PROTOTYPE
+        verdicts.append(at_most("what the floor adds / a bare echo", ratio, FLOOR_OF_THE_PROTOTYPE))
     for name, peer, bar in (
         ("ours", "floor", 2.2),
         ("ours, no SDK", "floor", 0.5),
@@ -216,7 +215,7 @@ def judged(figures: Mapping[str, Mapping[str, Spread]]) -> dict[str, bool]:
     ):
         if name in found and peer in found:
             ratio = added(found, name) / added(found, peer)
-            verdicts[f"{name} adds {ratio:.4f} of what {peer} adds, at most {bar:.4f}"] = ratio <= bar
+            verdicts.append(at_most(f"an echo: what {name} adds / what {peer} adds", ratio, bar, ".4f"))
     return verdicts
 
 

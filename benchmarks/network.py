@@ -16,7 +16,7 @@ from typing import Final
 
 from echo import TEXT
 from messages import peer_versions
-from rounds import Spread, spread, surroundings, write
+from rounds import Spread, Verdict, at_most, pronounce, spread, surroundings, write
 from served import PEERS, Served
 from sink import Sink
 from watchers import WATCHERS
@@ -108,17 +108,21 @@ def _keep(figures: Figures, number: int, kind: str, name: str, value: float) -> 
         figures.add(kind, name, value)
 
 
-def judged(figures: Mapping[str, Mapping[str, Spread]]) -> dict[str, bool]:
+def judged(figures: Mapping[str, Mapping[str, Spread]]) -> list[Verdict]:
     """Hold the figures against the bars."""
-    verdicts = {}
+    verdicts = []
     echoes, cycles = figures["echo"], figures["cycle"]
     if {"floor", "ours"} <= echoes.keys():
         floor, ours = (echoes[name].best / echoes["bare"].best for name in ("floor", "ours"))
-        verdicts[f"an echo {ours:.3f}x bare, at most the floor's {floor:.3f} + 0.08"] = ours <= floor + 0.08
-    for name, beside in (("ours, metrics alone", "bare"), ("ours", "bare SDK, same attributes")):
+        verdicts.append(at_most("an echo over the network / bare uvicorn (the floor's + 0.08)", ours, floor + 0.08))
+    for name, beside in (
+        ("ours, metrics alone", "bare"),
+        ("ours", "bare SDK"),
+        ("ours", "bare SDK, same attributes"),
+    ):
         if {name, beside} <= cycles.keys():
             ratio = cycles[name].best / cycles[beside].best
-            verdicts[f"a connection, {name}: {ratio:.3f}x {beside}, at most 1.15"] = ratio <= 1.15
+            verdicts.append(at_most(f"connect and close: {name} / {beside}", ratio, 1.15))
     return verdicts
 
 
@@ -151,13 +155,12 @@ def main() -> None:
                 f" = {value.best / found['bare'].best:6.3f}x bare"
             )
     verdicts = judged(figures)
-    for sentence, ok in verdicts.items():
-        print(f"{'pass' if ok else 'MISS'}  {sentence}")
+    passed = pronounce(verdicts)
     records = {name: WATCHERS[name].records for found in figures.values() for name in found}
     write(
         options.json, "network", {"surroundings": where, "figures": figures, "records": records, "verdicts": verdicts}
     )
-    sys.exit(not all(verdicts.values()))
+    sys.exit(not passed)
 
 
 if __name__ == "__main__":

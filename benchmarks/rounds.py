@@ -50,6 +50,28 @@ def spread(values: Sequence[float], *, greater_is_better: bool = False) -> Sprea
     return Spread(best(values), statistics.median(values), worst(values))
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A figure held against its bar."""
+
+    name: str
+    value: str
+    bar: str
+    ok: bool
+
+
+def at_most(name: str, value: float, bar: float, form: str = ".3f") -> Verdict:
+    """Give the verdict on a figure that is to be small."""
+    return Verdict(name, f"{value:{form}}", f"at most {bar:{form}}", value <= bar)
+
+
+def pronounce(verdicts: Sequence[Verdict]) -> bool:
+    """Print verdicts; give whether all are met."""
+    for verdict in verdicts:
+        print(f"{'pass' if verdict.ok else 'MISS'}  {verdict.name}: {verdict.value}, {verdict.bar}")
+    return all(verdict.ok for verdict in verdicts)
+
+
 def surroundings(*packages: str) -> dict[str, Any]:
     """Say on what was measured."""
     return {

@@ -97,8 +97,7 @@ def metrics_page() -> str:
                 (code(semconv.SEGMENT_NAME), "A stretch of the open connection, child of the handshake's span."),
                 (
                     code(semconv.MESSAGE_NAME),
-                    "A message that failed or was slow, or every one (`SOCKETSCOPE_MESSAGE_SPANS`), from its receipt to "
-                    "the end of its handling, or as long as its sending took: a root, linked to the handshake's span.",
+                    "A message that failed or was slow, or each: its handling or its sending. A root, linked to the first.",
                 ),
             ),
         ),

@@ -65,7 +65,9 @@ CLOSE_INITIATOR = Attribute(
     ("client", "server", "network", "shutdown"),
 )
 CLOSE_REASON = Attribute("websocket.close.reason", "Reason text of the close frame, at most 123 bytes (RFC 6455).")
-ERROR_TYPE = Attribute("error.type", "The class of the exception that ended the handler.")
+ERROR_TYPE = Attribute(
+    "error.type", "The class of the exception that ended the handler; of a delivery, why it was dropped."
+)
 HANDSHAKE_OUTCOME = Attribute(
     "websocket.handshake.outcome",
     "`denied`: the application refused; `failed`: it raised; `abandoned`: the client left before an answer.",
@@ -83,6 +85,12 @@ PACKET_TYPE = Attribute(
     "websocket.engineio.packet.type",
     "Type of a packet of engine.io, by its number in that protocol.",
     ("open", "close", "ping", "pong", "message", "upgrade", "noop"),
+)
+DELIVERY_OUTCOME = Attribute(
+    "websocket.delivery.outcome",
+    "`dropped`, by `error.type`: `oldest`, `newest`, `coalesced`: the queue was full, and the channel's policy says "
+    "so; `slow`: the client was cut off; `closed`: it left; `failed`: the server raised.",
+    ("delivered", "dropped"),
 )
 CONNECTION_ID = Attribute("websocket.connection.id", "Random identifier of one connection (16 hexadecimal digits).")
 CHANNELS = Attribute("websocket.channels", "Every channel that the connection was in.")
@@ -228,6 +236,14 @@ FIRST_MESSAGE_DURATION = Metric(
     _WHERE,
     LATENCY_SECONDS,
 )
+PING_DURATION = Metric(
+    "websocket.server.ping.duration",
+    "histogram",
+    "s",
+    "From a ping of the server to the client's answer, where the server tells: our uvicorn protocol does.",
+    _WHERE,
+    LATENCY_SECONDS,
+)
 ERRORS_TOTAL = Metric(
     "websocket.server.errors",
     "counter",
@@ -269,6 +285,28 @@ CHANNEL_IO = Metric(
     "By",
     "Payload bytes of connections while in the channel.",
     (CHANNEL, DIRECTION),
+)
+DELIVERIES = Metric(
+    "websocket.channel.deliveries",
+    "counter",
+    "{delivery}",
+    "Messages of the hub that were due to a subscriber, by what became of them; dropped ones with the reason.",
+    (CHANNEL, DELIVERY_OUTCOME, ERROR_TYPE),
+)
+PENDING = Metric(
+    "websocket.channel.pending",
+    "up-down counter",
+    "{delivery}",
+    "Deliveries that wait for a client that is behind: with the deliveries, all that the hub was to send.",
+    (CHANNEL,),
+)
+QUEUE_SIZE = Metric(
+    "websocket.hub.queue.size",
+    "histogram",
+    "By",
+    "What waits for one client of the hub, after each message that has to.",
+    (),
+    SIZE_BYTES,
 )
 BROKER_DURATION = Metric(
     "websocket.hub.broker.duration",
@@ -346,6 +384,7 @@ METRICS: tuple[Metric, ...] = (
     HANDLING_DURATION,
     SEND_DURATION,
     FIRST_MESSAGE_DURATION,
+    PING_DURATION,
     ERRORS_TOTAL,
     AGE_MAX,
     IDLE_MAX,
@@ -353,6 +392,9 @@ METRICS: tuple[Metric, ...] = (
     CHANNEL_SUBSCRIBERS,
     CHANNEL_MESSAGES,
     CHANNEL_IO,
+    DELIVERIES,
+    PENDING,
+    QUEUE_SIZE,
     BROKER_DURATION,
     BROKER_MESSAGES,
     PACKETS,

@@ -103,9 +103,9 @@ def chat(hub):
 
 
 @contextlib.asynccontextmanager
-async def hub_served(server, *, app=chat, watched=True, **options):
+async def hub_served(server, *, app=chat, watched=True, broker=None, **options):
     with capture() as captured:
-        async with Hub(telemetry=captured.telemetry, **options) as hub:
+        async with Hub(broker, telemetry=captured.telemetry, **options) as hub:
             application = app(hub)
             if watched:
                 application = WebSocketMiddleware(application, reporter=captured.reporter)

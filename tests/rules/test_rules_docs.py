@@ -31,7 +31,7 @@ def test_the_files_are_right_and_the_commands_succeed(tmp_path):
 
 def test_every_rule_of_the_pack_is_on_the_page_and_has_its_runbook():
     rules = load_rules()
-    assert len(rules) == 13
+    assert len(rules) == 14
     for rule in rules:
         page = ROOT / rule.runbook
         assert page.read_text("utf-8").startswith(f"# {rule.name}: ")
@@ -51,4 +51,4 @@ def test_every_key_of_the_format_is_on_the_page():
 
 
 def test_the_pack_is_in_the_package():
-    assert {path.name for path in PACK} == {"connections.yaml", "messages.yaml", "service.yaml"}
+    assert {path.name for path in PACK} == {"connections.yaml", "hub.yaml", "messages.yaml", "service.yaml"}

@@ -25,6 +25,8 @@ DEFAULTS: Final = {
     "SOCKETSCOPE_TCP_USER_TIMEOUT": "20",
 }
 
+PROTOCOL: Final = "socketscope.hub.uvicorn:Protocol"
+
 
 def run(
     context: typer.Context,
@@ -36,7 +38,7 @@ def run(
     ] = None,
 ) -> None:
     """Serve an application with uvicorn and watch its WebSockets; further options are uvicorn's."""
-    arguments = [app, *context.args]
+    arguments = with_protocol([app, *context.args], os.environ)
     environment = environment_for(application(arguments), service_name, os.environ)
     typer.echo(f"socketscope: {destination(environment)}")
     sys.stdout.flush()
@@ -53,6 +55,12 @@ def application(arguments: list[str]) -> str:
         if ":" in argument and not argument.startswith("-"):
             return argument
     raise ConfigurationError("APP", " ".join(arguments), "module:attribute, such as app:app")
+
+
+def with_protocol(arguments: list[str], environment: Mapping[str, str]) -> list[str]:
+    """Add our uvicorn protocol, over which a hub sends a frame that it makes once, unless another one is asked for."""
+    asked = any(argument == "--ws" or argument.startswith("--ws=") for argument in arguments)
+    return arguments if asked or "UVICORN_WS" in environment else [*arguments, "--ws", PROTOCOL]
 
 
 def destination(environment: Mapping[str, str]) -> str:

@@ -11,19 +11,25 @@ async with Hub() as hub:
 
 from __future__ import annotations
 
+from socketscope.hub.access import Access, Handshake, Identity
 from socketscope.hub.client import Client
 from socketscope.hub.hub import Hub
 from socketscope.hub.message import Position
 from socketscope.hub.options import ChannelOptions, Coalesce, Disconnect, DropNewest, DropOldest, Limits
+from socketscope.hub.tickets import Tickets
 
 __all__ = [
+    "Access",
     "ChannelOptions",
     "Client",
     "Coalesce",
     "Disconnect",
     "DropNewest",
     "DropOldest",
+    "Handshake",
     "Hub",
+    "Identity",
     "Limits",
     "Position",
+    "Tickets",
 ]

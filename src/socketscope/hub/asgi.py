@@ -15,8 +15,6 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from types import coroutine
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from socketscope.telemetry.record import ConnectionRecord
-
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 
 SPARE: Final = 4
@@ -31,10 +29,6 @@ class Target(Protocol):
     @property
     def send_asgi(self) -> Send:
         """Its ASGI `send`, always the same object."""
-
-    @property
-    def record(self) -> ConnectionRecord | None:
-        """What telemetry knows of the connection, where it is watched."""
 
 
 class Waiting(Protocol):
@@ -163,12 +157,10 @@ class Batch(Generic[T]):
     """One message on its way to many.
 
     * `make`: makes the ASGI message, for each its own.
-    * `announce`: the caller counts the message (`instrumentation/direct.py`).
     * `waits`: is told of a target whose send has to wait, and gives the client that the carrier is to stay with.
     * `failed`: is told of a target whose `send` raised.
 
-    When it is done, `done` is the number of those who have the message, `passed` has the records of those among them
-    that are still to be counted.
+    When it is done, all have the message but those in `without`.
     """
 
     def __init__(
@@ -176,46 +168,34 @@ class Batch(Generic[T]):
         targets: Iterable[T],
         make: Callable[[], dict[str, Any]],
         *,
-        announce: bool,
         waits: Callable[[T, Carrier], Waiting],
-        failed: Callable[[T], None],
+        failed: Callable[[T, dict[str, Any], Exception], None],
     ) -> None:
-        self.done = 0
-        self.passed: list[ConnectionRecord] = []
+        self.without: set[T] = set()
         self.waits = waits
         self._targets: Iterator[T] = iter(targets)
         self._make = make
-        self._announce = announce
         self._failed = failed
 
     def run(self, sending: list[Send | None]) -> tuple[T, Generator[Any, Any, None], Any] | None:
         """Begin to send to those that are left, up to the first one that waits; gives that one, or None at the end."""
-        make, passed, announce = self._make, self.passed, self._announce
+        make = self._make
         sending.append(None)
         try:
             for target in self._targets:
-                send, record = target.send_asgi, target.record
-                sending[-1] = send
+                sending[-1] = send = target.send_asgi
                 message = make()
-                if announce and record is not None:
-                    record.announced = message
                 try:
                     begun = send(message).__await__()
                     # `next` with a default: no exception is made for a coroutine that returns, as nearly all do.
                     waits_for = next(begun, _DONE)
-                except Exception:  # noqa: BLE001  # whatever a server raises, it is this client's end
-                    if record is not None:
-                        record.announced = None
-                    self._failed(target)
+                except Exception as error:  # noqa: BLE001  # whatever a server raises, it is this client's end
+                    self.without.add(target)
+                    self._failed(target, message, error)
                     continue
                 if waits_for is not _DONE:
+                    self.without.add(target)
                     return target, begun, waits_for
-                self.done += 1
-                if announce and record is not None:
-                    if record.announced is None:
-                        passed.append(record)
-                    else:
-                        record.announced = None
         finally:
             sending.pop()
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from socketscope.hub.asgi import Batch, Carrier, Carriers
 from socketscope.hub.link import AsgiLink, Link
@@ -143,13 +144,14 @@ class Channel:
             link.waits(message, subscription, carrier)
             return link
 
-        def failed(subscription: Subscription) -> None:
-            self._plain[subscription].failed(subscription)
+        def failed(subscription: Subscription, told: dict[str, Any], error: Exception) -> None:
+            self._plain[subscription].failed(subscription, told, error)
 
-        batch = Batch(targets, message.asgi, announce=True, waits=waits, failed=failed)
-        self._carriers.begin(batch)
-        self.ledger.delivered(batch.done, message.size)
-        message.count(batch.passed, self._now())
+        without = self._carriers.begin(Batch(targets, message.asgi, waits=waits, failed=failed)).without
+        if without:
+            targets = [subscription for subscription in targets if subscription not in without]
+        self.ledger.delivered(len(targets), message.size)
+        message.count([subscription.record for subscription in targets], self._now())
 
     def _take(self, message: Outgoing, subscription: Subscription) -> None:
         if subscription.link.take(message, subscription):

@@ -5,28 +5,34 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from socketscope.errors import ClientGoneError
+from socketscope.hub.access import UNAUTHORIZED, Identity
 from socketscope.hub.link import AsgiLink, State
 from socketscope.hub.link_wire import WireLink
-from socketscope.hub.message import Position
-from socketscope.hub.options import Disconnect
+from socketscope.hub.message import Position, checked_close, checked_name
+from socketscope.hub.options import POLICY_VIOLATION, Disconnect
 from socketscope.hub.outbox import Lane
-from socketscope.hub.outgoing import Outgoing, payload
+from socketscope.hub.outgoing import Outgoing
+from socketscope.hub.quota import Rate, User
 from socketscope.hub.resume import Joined
 from socketscope.hub.sockets import Socket
 from socketscope.hub.subscription import Subscription
 from socketscope.hub.wire import wire_of
 from socketscope.instrumentation import current
+from socketscope.instrumentation.direct import server_send
 from socketscope.telemetry.ledger import CLOSED, SLOW
 
 if TYPE_CHECKING:
     from socketscope.hub.hub import Hub, Message
 
-NORMAL = 1000
-NO_STATUS = 1005
+NORMAL: Final = 1000
+NO_STATUS: Final = 1005
+TOO_BIG: Final = 1009
 """Close codes of RFC 6455, 7.4.1."""
+LOOK_AGAIN_SECONDS: Final = 60.0
+"""Longest wait for a moment of the wall clock."""
 
 
 class Client:
@@ -35,26 +41,36 @@ class Client:
     `async for message in client` gives what the client says, `str` or `bytes`, until it leaves.
     """
 
-    def __init__(self, hub: Hub, socket: Socket, user: str | None) -> None:
+    def __init__(self, hub: Hub, socket: Socket, identity: Identity) -> None:
         watched = current.watched()
         self.hub = hub
-        self.user = user
+        self.identity = identity
+        self.user = identity.user
         self.reporter = watched[0] if watched is not None else None
         self.record = watched[1] if watched is not None else None
         self.id = self.record.id if self.record is not None else secrets.token_hex(8)
         self.subscriptions: dict[str, Subscription] = {}
         """Topic -> subscription; among them the user's own topic."""
+        self.joining = 0
+        """Channels that it is about to be in."""
+        self.quota: User | None = None
+        """What its user has and says on all connections."""
+        self._rate = Rate(hub.limits.rate)
         self._socket = socket
         self._handler = asyncio.current_task()
         self._handler_cancelled = False
         self._ended = (NO_STATUS, "")
         self._close_timer: asyncio.TimerHandle | None = None
-        link: Any = (self, socket.send, self.record, hub.carriers)
+        self._expiry_timer: asyncio.TimerHandle | None = None
         options: Any = {"limits": hub.limits, "clock": hub.clock}
-        wire = wire_of(socket.scope)
-        self.link = AsgiLink(*link, **options) if wire is None else WireLink(wire, *link, **options)
-        if wire is not None:
+        if (wire := wire_of(socket.scope)) is not None:
+            self.link: AsgiLink | WireLink = WireLink(wire, self, socket.send, self.record, hub.carriers, **options)
             wire.on_shutdown = hub.advice
+        elif (send := server_send(self.record, socket.send)) is not None:
+            self.link = AsgiLink(self, send, self.record, hub.carriers, **options)
+        else:
+            self.link = AsgiLink(self, socket.send, None, hub.carriers, **options)
+        self.renew(identity.expires)
 
     # What applications call --------------------------------
 
@@ -62,6 +78,11 @@ class Client:
     def channels(self) -> frozenset[str]:
         """The channels that it is in."""
         return frozenset(entry.channel.name for entry in self.subscriptions.values() if not entry.channel.hidden)
+
+    @property
+    def channel_count(self) -> int:
+        """How many channels it is in, or about to be."""
+        return sum(not entry.channel.hidden for entry in self.subscriptions.values()) + self.joining
 
     @property
     def open(self) -> bool:
@@ -90,11 +111,15 @@ class Client:
 
     async def publish(self, channel: str, message: Message, *, key: str | None = None) -> Position:
         """Publish in the client's name; it need not be in the channel. Raises as `Hub.publish`, and `RefusedError`."""
+        await self.hub.access.may_publish(self, checked_name("channel", channel), message)
         return await self.hub.publish(channel, message, key=key)
 
     def send(self, message: Message) -> bool:
-        """Send to this client alone, after what waits for it; returns False where it was dropped."""
-        data, kind = payload(message)
+        """Send to this client alone, after what waits for it; returns False where it was dropped.
+
+        Raises `MessageTooLargeError`, and TypeError for what JSON does not know.
+        """
+        data, kind = self.hub.payload(message)
         outgoing = Outgoing(data, binary=kind == "binary")
         ledger = self.hub.direct
         dropped = sum(ledger.counts.dropped)
@@ -103,7 +128,10 @@ class Client:
         return sum(ledger.counts.dropped) == dropped
 
     async def receive(self) -> str | bytes:
-        """Give the client's next message; raises `ClientGoneError` once it has left or was cut off."""
+        """Give the client's next message; raises `ClientGoneError` once it has left or was cut off.
+
+        A client that exceeds `Limits.message_bytes` is closed (1009), one that exceeds the rates too (1008).
+        """
         if self.link.state is State.GONE:
             raise ClientGoneError(*self._ended)
         message = await self._socket.receive()
@@ -114,6 +142,7 @@ class Client:
             raise ClientGoneError(*self._ended)
         data = message.get("bytes")
         received: str | bytes = message["text"] if data is None else data
+        self._check(received)
         return received
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
@@ -125,8 +154,26 @@ class Client:
         except ClientGoneError:
             raise StopAsyncIteration from None
 
+    def renew(self, expires: float | None) -> None:
+        """Let the client be who it is until `expires` (epoch seconds); None: as long as it is connected."""
+        if self._expiry_timer is not None:
+            self._expiry_timer.cancel()
+            self._expiry_timer = None
+        if expires is not None and self.open:
+            left = expires - self.hub.clock.wall() / 1e9
+            if left <= 0:
+                self.close(UNAUTHORIZED, "the credentials have expired")
+                return
+            loop = asyncio.get_running_loop()
+            # Not all at once: it is the wall clock that counts, which may be set.
+            self._expiry_timer = loop.call_later(min(left, LOOK_AGAIN_SECONDS), self.renew, expires)
+
     def close(self, code: int = NORMAL, reason: str = "") -> None:
-        """Close once what waits is sent; a client that does not take it within `limits.close_seconds` is cut off."""
+        """Close once what waits is sent; a client that does not take it within `limits.close_seconds` is cut off.
+
+        Raises ValueError for a code or reason that can't be sent.
+        """
+        checked_close(code, reason)
         if not self.open:
             return
         self._ended = (code, reason)
@@ -156,6 +203,10 @@ class Client:
     def moved(self) -> None:
         """Note that messages have to wait for it from now on, or no longer."""
         self.hub.moved(self)
+
+    def stalled(self) -> bool:
+        """Whether it has taken nothing for too long (`Limits.stalled_seconds`)."""
+        return self.link.stalled(int(self.hub.limits.stalled_seconds * 1e9))
 
     def queued(self, size: int) -> None:
         """Note how many bytes wait for it."""
@@ -193,8 +244,25 @@ class Client:
         """Whether the handler was cancelled to cut the client off."""
         return self._handler_cancelled
 
+    def _check(self, received: str | bytes) -> None:
+        limits = self.hub.limits
+        if len(received) > limits.message_bytes or (
+            isinstance(received, str) and not received.isascii() and len(received.encode()) > limits.message_bytes
+        ):
+            self.close(TOO_BIG, f"at most {limits.message_bytes} bytes")
+            raise ClientGoneError(*self._ended)
+        now = self.hub.clock.monotonic()
+        rates = {"connection": self._rate}
+        if self.quota is not None:
+            rates["user"] = self.quota.rate
+        for what, rate in rates.items():
+            if not rate.take(now):
+                self.close(POLICY_VIOLATION, f"more than {rate.rate:g} messages a second ({what})")
+                raise ClientGoneError(*self._ended)
+
     def _gone(self, reason: int) -> None:
-        if self._close_timer is not None:
-            self._close_timer.cancel()
+        for timer in (self._close_timer, self._expiry_timer):
+            if timer is not None:
+                timer.cancel()
         self.hub.leave_all(self)
         self.link.end(reason)

@@ -4,34 +4,58 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any, Self
 
-from socketscope.errors import ClientGoneError, LimitExceededError, MessageTooLargeError
+from socketscope.errors import (
+    ClientGoneError,
+    ConfigurationError,
+    LimitExceededError,
+    MessageTooLargeError,
+    RefusedError,
+)
+from socketscope.hub.access import CONNECTING, UNAUTHORIZED, Access, Identity
 from socketscope.hub.asgi import Carriers
 from socketscope.hub.brokers.base import Broker, Member
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.hub.channel import Channel
-from socketscope.hub.client import Client
-from socketscope.hub.message import Delivery, Envelope, Position, channel_topic, user_topic
+from socketscope.hub.client import TOO_BIG, Client
+from socketscope.hub.message import (
+    LONGEST_REASON,
+    Delivery,
+    Envelope,
+    Kind,
+    Position,
+    channel_topic,
+    checked_close,
+    checked_name,
+    user_topic,
+)
 from socketscope.hub.options import POLICY_VIOLATION, ChannelOptions, Limits
 from socketscope.hub.outgoing import payload
+from socketscope.hub.patrol import patrol
+from socketscope.hub.quota import Users
 from socketscope.hub.resume import Joined, read_missed
-from socketscope.hub.sockets import socket_of
+from socketscope.hub.sockets import Socket, socket_of
 from socketscope.hub.subscription import Subscription
+from socketscope.telemetry.ledger import Ledger
 from socketscope.telemetry.process import Telemetry, process_telemetry
 
 Message = str | bytes | Mapping[str, Any] | list[Any] | int | float | bool | None
 """`str` goes out as a text message, `bytes` as a binary one, everything else as JSON in a text message."""
 
+_logger = logging.getLogger(__name__)
+
 HOST = socket.gethostname()
-LONGEST_NAME = 256
-"""Characters in the name of a channel or user."""
+SERVICE_RESTART = 1012
+"""Close code of IANA's registry."""
 USER_CHANNEL = "_user"
 """Name on metrics of what is published to users."""
 DIRECT_CHANNEL = "_direct"
@@ -45,7 +69,12 @@ class Hub:
     * `channels`: options of channels by the pattern of their names (`*`, `?`), the first that matches; the rest have
       the default ones.
     * `limits`: of each client and user.
+    * `access`: who may connect, join and publish.
+    * `reconnect_seconds`: when the hub ends, clients are told to come back after a random part of this time.
+    * `audit_seconds`: so often the ledger is compared with the queues, and a difference logged; 0: never.
     * `telemetry`: for tests; otherwise the one of the process.
+
+    Raises `ConfigurationError`.
     """
 
     def __init__(
@@ -54,14 +83,26 @@ class Hub:
         *,
         channels: Mapping[str, ChannelOptions] | None = None,
         limits: Limits | None = None,
+        access: Access | None = None,
+        reconnect_seconds: float = 5.0,
+        audit_seconds: float = 0.0,
         telemetry: Telemetry | None = None,
     ) -> None:
         self.id = secrets.token_hex(8)
         self.broker: Broker = broker or MemoryBroker()
         self.limits = limits or Limits()
+        self.access = access or Access()
         self.telemetry = telemetry or process_telemetry()
         self.clock = self.telemetry.clock
         self.clients: dict[str, Client] = {}
+        self.users = Users(self.limits)
+        self.draining = False
+        for setting, value in (("reconnect_seconds", reconnect_seconds), ("audit_seconds", audit_seconds)):
+            if not 0 <= value < float("inf"):
+                raise ConfigurationError(f"Hub({setting})", value, "0 or more")
+        self._reconnect_seconds = reconnect_seconds
+        self._audit_seconds = audit_seconds
+        self._patrol: asyncio.Task[None] | None = None
         self._options = dict(channels or {})
         accumulators = self.telemetry.accumulators
         self.direct = accumulators.ledgers.open(accumulators.channel(DIRECT_CHANNEL))
@@ -83,13 +124,38 @@ class Hub:
     async def start(self) -> None:
         """Begin. Raises `BrokerUnavailableError`."""
         self.carriers = Carriers()
+        self.draining = False
         self.telemetry.accumulators.brokers.add(self.broker.system, self.broker.telemetry)
         await self.broker.start(self)
+        self._patrol = asyncio.create_task(
+            patrol(
+                lambda: self._behind,
+                self.check,
+                stalled_seconds=self.limits.stalled_seconds,
+                audit_seconds=self._audit_seconds,
+            )
+        )
+
+    async def drain(self) -> None:
+        """Take no one in any more, and close every connection (1012) with the advice when to come back.
+
+        Returns once all that waited was sent, after `Limits.close_seconds` at the latest. Part of `stop`; to be called
+        earlier where a server closes the connections itself before it ends the application's lifespan, as uvicorn does
+        without our protocol.
+        """
+        self.draining = True
+        clients = list(self.clients.values())
+        for client in clients:
+            client.close(SERVICE_RESTART, self.advice())
+        for client in clients:
+            await client.link.closed.wait()
 
     async def stop(self) -> None:
-        """Close every connection (1012), and end."""
-        for client in list(self.clients.values()):
-            client.close(1012)
+        """Drain, and end."""
+        await self.drain()
+        if self._patrol is not None:
+            self._patrol.cancel()
+            await asyncio.wait((self._patrol,))
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self.carriers.stop()
@@ -98,31 +164,44 @@ class Hub:
     # What applications call --------------------------------
 
     @asynccontextmanager
-    async def connect(self, socket: Any, *, user: str | None = None) -> AsyncIterator[Client]:
+    async def connect(
+        self, socket: Any, *, user: str | None = None, expires: float | None = None
+    ) -> AsyncIterator[Client]:
         """Take a connection in, and accept it where that is not done.
 
-        `socket` is a WebSocket of Starlette, FastAPI or Litestar, or `(scope, receive, send)`.
+        `socket` is a WebSocket of Starlette, FastAPI or Litestar, or `(scope, receive, send)`. `user` and `expires`
+        say who it is (see `Identity`) where the application knows it already and no hook of `Access` does.
+
+        Raises `RefusedError` where the hooks refuse; the connection is closed then. One that leaves the block closes
+        the connection, too, and so does a `LimitExceededError`. `ClientGoneError` just ends the block, but is raised
+        where the client left before it began.
         """
         found = socket_of(socket)
-        if not found.accepted:
-            await found.accept()
-        client = Client(self, found, user)
+        client = Client(self, found, await self._admit(found, Identity(user, expires)))
         self.clients[client.id] = client
         task = asyncio.current_task()
         cancelling = task.cancelling() if task is not None else 0
         try:
-            if user is not None:
-                client.identify(user)
-                await self._join(client, user_topic(_name("user", user)), user, hidden=True)
-            yield client
+            if client.user is not None:
+                client.identify(client.user)
+                client.quota = self.users.add(client.user, client)
+                await self._join(client, user_topic(client.user), client.user, hidden=True)
+            with suppress(ClientGoneError):
+                yield client
             await client.release()
         except asyncio.CancelledError:
             # Where the client was cut off, the cancellation was ours, and the block just ends (`asyncio.timeout` is
             # the model).
             if not client.ended_handler or task is None or task.uncancel() > cancelling:
                 raise
+        except (RefusedError, LimitExceededError) as error:
+            client.close(*_close_for(error))
+            await client.release()
+            raise
         finally:
             client.lost()
+            if client.user is not None:
+                self.users.discard(client.user, client)
             del self.clients[client.id]
 
     async def publish(self, channel: str, message: Message, *, key: str | None = None) -> Position:
@@ -132,23 +211,24 @@ class Hub:
         broker, never for a client. Raises `MessageTooLargeError`, `BrokerUnavailableError`, TypeError for what JSON
         does not know, ValueError for a name that can't be used.
         """
-        return await self._publish(channel_topic(_name("channel", channel)), channel, message, key)
+        return await self._publish(channel_topic(checked_name("channel", channel)), channel, message, key)
 
     async def publish_to_user(self, user: str, message: Message) -> Position:
         """Publish to every connection of a user, in all processes. Raises as `publish`."""
-        return await self._publish(user_topic(_name("user", user)), USER_CHANNEL, message, None)
+        return await self._publish(user_topic(checked_name("user", user)), USER_CHANNEL, message, None)
 
     async def disconnect(self, user: str, code: int = POLICY_VIOLATION, reason: str = "") -> None:
-        """Close the connections of a user, in all processes. Raises as `publish`."""
+        """Close the connections of a user, in all processes. Raises as `publish`, and ValueError for a bad close."""
+        checked_close(code, reason)
         data, _ = payload({"code": code, "reason": reason})
-        await self.broker.publish(Envelope(user_topic(_name("user", user)), data, "close", publisher=self.id))
+        await self.broker.publish(Envelope(user_topic(checked_name("user", user)), data, "close", publisher=self.id))
 
     async def presence(self, channel: str) -> list[Member]:
         """Give who is in a channel, in all processes, in the order of their arrival.
 
         A process that has vanished takes its members along after a while. Raises `BrokerUnavailableError`.
         """
-        return await self.broker.members(channel_topic(_name("channel", channel)))
+        return await self.broker.members(channel_topic(checked_name("channel", channel)))
 
     def subscribers(self, channel: str) -> int:
         """Give how many connections of this process are in a channel."""
@@ -157,15 +237,31 @@ class Hub:
 
     def check(self) -> None:
         """Compare the ledgers with the queues. Raises AssertionError where they differ: a mistake of the hub's."""
+        pending: Counter[Ledger] = Counter()
+        for client in self._behind:
+            pending.update(lane.ledger for lane in client.link.outbox.pending())
+        for ledger in {self.direct, *pending, *(channel.ledger for channel in self._channels.values())}:
+            counts = ledger.counts
+            if counts.balance or counts.pending != pending[ledger]:
+                raise AssertionError(f"{ledger.name}: {counts}, and {pending[ledger]} wait")
 
     # What clients call --------------------------------
 
     async def subscribe(self, client: Client, channel: str, last: Position | None = None) -> Joined:
         """Let a client join a channel."""
-        topic = channel_topic(_name("channel", channel))
-        if len(client.channels) >= self.limits.channels and topic not in client.subscriptions:
+        topic = channel_topic(checked_name("channel", channel))
+        await self.access.may_subscribe(client, channel)
+        if topic in client.subscriptions:
+            return await self._join(client, topic, channel, last)
+        if client.channel_count >= self.limits.channels:
             raise LimitExceededError("channels", self.limits.channels)
-        return await self._join(client, topic, channel, last)
+        if client.quota is not None and client.quota.channels >= self.limits.user_channels:
+            raise LimitExceededError("user_channels", self.limits.user_channels)
+        client.joining += 1
+        try:
+            return await self._join(client, topic, channel, last)
+        finally:
+            client.joining -= 1
 
     def unsubscribe(self, client: Client, channel: str) -> None:
         """Let a client leave a channel."""
@@ -188,10 +284,19 @@ class Hub:
 
     def queued(self, size: int) -> None:
         """Note how many bytes wait for a client that has just been given one message more."""
+        self.telemetry.accumulators.queues.add(size)
 
     def advice(self) -> str:
-        """Give the reason of the close frame at a shutdown: when to come back."""
-        return ""
+        """Give the reason of the close frame at a shutdown: after how many seconds to come back, for each another."""
+        # All at once would be a storm on those processes that are left.
+        return f"retry-after={secrets.randbelow(1000) / 1000 * self._reconnect_seconds:.2f}"
+
+    def payload(self, message: Message) -> tuple[bytes, Kind]:
+        """Give the bytes and kind of a message. Raises `MessageTooLargeError`, and as `outgoing.payload`."""
+        data, kind = payload(message)
+        if len(data) > self.limits.message_bytes:
+            raise MessageTooLargeError(len(data), self.limits.message_bytes)
+        return data, kind
 
     # What the broker calls --------------------------------
 
@@ -202,21 +307,53 @@ class Hub:
         if channel is None:
             return
         if envelope.kind == "close":
-            told = json.loads(envelope.payload)
+            try:
+                told = json.loads(envelope.payload)
+                code, reason = told["code"], told["reason"]
+                checked_close(code, reason)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                _logger.warning("what %s published on %s can't be read", envelope.publisher, envelope.topic)
+                return
             for client in [client for client in self.clients.values() if envelope.topic in client.subscriptions]:
-                client.close(told["code"], told["reason"])
+                client.close(code, reason)
             return
         channel.deliver(delivery)
 
     def lost(self, topic: str, count: int) -> None:
         """Note that messages of a topic are gone."""
+        _logger.warning("%d messages of %s were lost between the broker and this process", count, topic)
 
     # --------------------------------
 
+    async def _admit(self, socket: Socket, known: Identity) -> Identity:
+        """Accept a connection, or refuse it; gives whose it is. Raises `RefusedError`."""
+        try:
+            identity = await self._identify(socket, known)
+        except RefusedError as error:
+            code, reason = _close_for(error)
+            with suppress(Exception):  # the client may have left, and nobody need be told
+                await socket.send({"type": "websocket.close", "code": code, "reason": reason})
+            raise
+        if identity.user is not None:
+            checked_name("user", identity.user)
+        return identity
+
+    async def _identify(self, socket: Socket, known: Identity) -> Identity:
+        if self.draining:
+            raise RefusedError(CONNECTING, SERVICE_RESTART, self.advice())
+        identity = self._unexpired(await self.access.handshake(socket.scope) or known)
+        if not socket.accepted:
+            await socket.accept()
+        told = await self.access.first_message(lambda: _first(socket, self.limits.message_bytes))
+        return self._unexpired(told or identity)
+
+    def _unexpired(self, identity: Identity) -> Identity:
+        if identity.expires is not None and identity.expires <= self.clock.wall() / 1e9:
+            raise RefusedError(CONNECTING, UNAUTHORIZED, "the credentials have expired")
+        return identity
+
     async def _publish(self, topic: str, name: str, message: Message, key: str | None) -> Position:
-        data, kind = payload(message)
-        if len(data) > self.limits.message_bytes:
-            raise MessageTooLargeError(len(data), self.limits.message_bytes)
+        data, kind = self.payload(message)
         traffic = self.telemetry.accumulators.own_channel(name)
         position = await self.broker.publish(Envelope(topic, data, kind, key, self.id))
         traffic.messages[0] += 1
@@ -299,11 +436,23 @@ class Hub:
         return Channel(topic, name, options, ledger, self.carriers, now=self.clock.monotonic, hidden=hidden)
 
 
-def _name(what: str, name: str) -> str:
-    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
-        raise ValueError(f"the name of a {what} is a str of 1 to {LONGEST_NAME} characters, not {name!r:.60}")
+def _close_for(error: RefusedError | LimitExceededError) -> tuple[int, str]:
+    """Give the code and reason that tell a client of an error; hooks may give what no frame can have."""
+    code, reason = (error.code, error.reason) if isinstance(error, RefusedError) else (POLICY_VIOLATION, str(error))
+    reason = reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
     try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"the name of a {what} must be valid Unicode ({error.reason}): {name!r:.60}") from error
-    return name
+        checked_close(code, reason)
+    except ValueError:
+        code = POLICY_VIOLATION
+    return code, reason
+
+
+async def _first(socket: Socket, message_bytes: int) -> str | bytes:
+    message = await socket.receive()
+    if message["type"] != "websocket.receive":
+        raise RefusedError(CONNECTING, UNAUTHORIZED, "left before it said who it is")
+    data = message.get("bytes")
+    first: str | bytes = message["text"] if data is None else data
+    if len(first) > message_bytes:
+        raise RefusedError(CONNECTING, TOO_BIG, f"at most {message_bytes} bytes")
+    return first

@@ -49,17 +49,16 @@ class Link(ABC):
         self.owner = owner
         self.send_asgi = send
         self.record = record
+        """On which the hub counts what it sends; None where the connection is not watched, or the middleware counts."""
         self.state = State.OPEN
         self.behind = False
         """Whether messages have to wait for this client."""
         self.outbox = Outbox(limits)
-        self.progress_at = 0.0
-        """When it last took something while it was behind (the loop's clock, seconds)."""
+        self.progress_at = 0
+        """When it last took something while it was behind (the monotonic clock, nanoseconds)."""
         self.closed = asyncio.Event()
         """Set once nothing more is sent: a close is on its way, or the connection has ended."""
-        self._behind_since = 0
         self._now = clock.monotonic
-        self._loop = asyncio.get_running_loop()
         self._carriers = carriers
         self._carrier: Carrier | None = None
         self._close: tuple[int, str] | None = None
@@ -93,6 +92,10 @@ class Link(ABC):
             carrier.stop()
         self.closed.set()
 
+    def stalled(self, nanoseconds: int) -> bool:
+        """Whether something waits for it, and it has taken nothing for so long."""
+        return self.behind and self._now() - self.progress_at > nanoseconds
+
     @abstractmethod
     def is_open(self) -> bool:
         """Whether what is sent now may still arrive, as far as the server tells."""
@@ -120,8 +123,7 @@ class Link(ABC):
 
     def _fall_behind(self) -> None:
         self.behind = True
-        self._behind_since = self._now()
-        self.progress_at = self._loop.time()
+        self.progress_at = self._now()
         self.owner.moved()
 
     def _caught_up(self) -> None:
@@ -132,7 +134,7 @@ class Link(ABC):
 
     def next_message(self) -> dict[str, Any] | None:
         """Note that a send which had to wait is done, and tell what comes next."""
-        self.progress_at = self._loop.time()
+        self.progress_at = self._now()
         message = self._close_message()
         if message is None:
             self._carrier = None
@@ -155,10 +157,10 @@ class Link(ABC):
             self._carrier = carrier
             return self
 
-        def failed(_: Link) -> None:  # the client left first
+        def failed(*_: object) -> None:  # the client left first
             self.owner.lost()
 
-        if self._carriers.begin(Batch((self,), lambda: message, announce=False, waits=waits, failed=failed)).done:
+        if not self._carriers.begin(Batch((self,), lambda: message, waits=waits, failed=failed)).without:
             self._closed()
 
     def _closed(self) -> None:
@@ -172,8 +174,6 @@ class Link(ABC):
 
 class AsgiLink(Link):
     """A connection that the server gives no more of than ASGI."""
-
-    _uncounted = False
 
     def is_open(self) -> bool:
         """ASGI tells it by the exception that `send` raises."""
@@ -194,14 +194,14 @@ class AsgiLink(Link):
         lane.ledger.queued()
         self.outbox.sending = (message, lane)
         self.outbox.bytes += message.size
-        if self.record is not None:
-            self._uncounted = self.record.announced is None
-            self.record.announced = None
+        self.owner.queued(self.outbox.bytes)
         self._fall_behind()
 
-    def failed(self, lane: Lane) -> None:
+    def failed(self, lane: Lane, message: dict[str, Any], error: Exception) -> None:
         """Note that `send` raised for a message."""
         lane.ledger.refused(FAILED)
+        if self.record is not None:
+            self.record.send_failed(message, error)
         self.owner.lost()
 
     def is_sending(self) -> bool:
@@ -212,14 +212,13 @@ class AsgiLink(Link):
         """Note that the message which had to wait is sent, and tell what comes next."""
         if self.outbox.sending is not None:
             sent, _ = self.outbox.done()
-            if self._uncounted and self.record is not None:
+            if self.record is not None:
                 now = self._now()
-                self.record.waited(now - self._behind_since)
+                self.record.waited(now - self.progress_at)
                 sent.count((self.record,), now)
-            self._uncounted = False
         message = self.outbox.begin()
         if message is not None:
-            self.progress_at = self._loop.time()
+            self.progress_at = self._now()
             return message.asgi()
         close = super().next_message()
         if close is None and self.behind:
@@ -244,10 +243,10 @@ class AsgiLink(Link):
             self.waits(message, lane, carrier)
             return self
 
-        def failed(_: AsgiLink) -> None:
-            self.failed(lane)
+        def failed(_: AsgiLink, told: dict[str, Any], error: Exception) -> None:
+            self.failed(lane, told, error)
 
-        batch = Batch((self,), message.asgi, announce=True, waits=waits, failed=failed)
-        self._carriers.begin(batch)
-        message.count(batch.passed, self._now())
-        return bool(batch.done)
+        if self._carriers.begin(Batch((self,), message.asgi, waits=waits, failed=failed)).without:
+            return False
+        message.count((self.record,), self._now())
+        return True

@@ -17,6 +17,8 @@ class WireLink(Link):
         super().__init__(*args, **kwargs)
         self.wire = wire
         self.transport = wire.transport
+        self._left = 0
+        """Bytes in the transport's buffer when somebody looked last."""
         wire.on_pause = self._paused
         wire.on_resume = self._resumed
         wire.on_closing = self.owner.lost
@@ -29,6 +31,13 @@ class WireLink(Link):
         """Drop the connection: its descriptor is freed in the next tick of the loop."""
         self.transport.abort()
         return True
+
+    def stalled(self, nanoseconds: int) -> bool:
+        """Whether it has taken nothing for so long; what the transport still holds tells that, too."""
+        left = self.transport.get_write_buffer_size()
+        if left != self._left:
+            self._left, self.progress_at = left, self._now()
+        return super().stalled(nanoseconds)
 
     def end(self, reason: int) -> None:
         """Let go of the connection."""
@@ -48,8 +57,8 @@ class WireLink(Link):
 
     def _resumed(self) -> None:
         if self.record is not None:
-            self.record.waited(self._now() - self._behind_since)
-        self.progress_at = self._loop.time()
+            self.record.waited(self._now() - self.progress_at)
+        self.progress_at = self._now()
         while not self.wire.writing_paused and self.state is not State.GONE:
             message = self.outbox.begin()
             if message is None:

@@ -89,6 +89,35 @@ class Delivery(NamedTuple):
     recovered: bool = False
 
 
+LONGEST_NAME: Final = 256
+"""Characters in the name of a channel or user."""
+
+
+def checked_name(what: str, name: str) -> str:
+    """Give the name of a channel or user back; raises ValueError where it can't be used."""
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
+        raise ValueError(f"the name of a {what} is a str of 1 to {LONGEST_NAME} characters, not {name!r:.60}")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the name of a {what} must be valid Unicode ({error.reason}): {name!r:.60}") from error
+    return name
+
+
+LONGEST_REASON: Final = 123
+"""Bytes of a close frame's reason (RFC 6455, 5.5)."""
+_RESERVED: Final = frozenset({1004, 1005, 1006, 1015})
+"""Never sent (RFC 6455, 7.4.1)."""
+
+
+def checked_close(code: int, reason: str) -> None:
+    """Raise ValueError for a close code or reason that no frame may have."""
+    if not isinstance(code, int) or not (1000 <= code <= 1014 or 3000 <= code <= 4999) or code in _RESERVED:
+        raise ValueError(f"a close code is 1000 to 1014 or 3000 to 4999 (RFC 6455, 7.4), not {code!r:.20}")
+    if len(reason.encode()) > LONGEST_REASON:
+        raise ValueError(f"the reason of a close has at most {LONGEST_REASON} bytes of UTF-8: {reason!r:.60}")
+
+
 def channel_topic(channel: str) -> str:
     """Give the topic of a channel."""
     return f"channel/{channel}"

@@ -7,12 +7,15 @@ in uvicorn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import OPEN
 
 from socketscope import semconv
+
+SERVICE_RESTART: Final = 1012
+"""Close code of IANA's registry."""
 
 
 class Protocol(WebSocketsSansIOProtocol):
@@ -25,6 +28,7 @@ class Protocol(WebSocketsSansIOProtocol):
         self.on_resume: Callable[[], None] | None = None
         self.on_closing: Callable[[], None] | None = None
         self.on_shutdown: Callable[[], str] | None = None
+        self.on_pong: Callable[[float], None] | None = None
 
     async def run_asgi(self) -> None:
         """Put the wire within reach of the application."""
@@ -56,9 +60,22 @@ class Protocol(WebSocketsSansIOProtocol):
         return super().send(message) if message["type"] != "websocket.close" else self._send_close(message)
 
     def shutdown(self) -> None:
-        """Close, since the server is going down."""
+        """Close, since the server is going down, with what the hub has to say about it."""
+        if self.on_shutdown is not None and self.handshake_complete and self.is_open():
+            reason = self.on_shutdown()
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": SERVICE_RESTART, "reason": reason})
+            self.conn.send_close(SERVICE_RESTART, reason)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True  # what `super` would do is done
         super().shutdown()
         self._look()
+
+    def handle_pong(self, event: Any) -> None:
+        """Tell how long the answer to a ping took."""
+        waiting = self.pending_ping_payload
+        super().handle_pong(event)
+        if waiting is not None and self.pending_ping_payload is None and self.on_pong is not None:
+            self.on_pong(self.last_ping_rtt)
 
     def keepalive_timeout(self) -> None:
         """Close, since the client did not answer a ping in time."""

@@ -22,6 +22,9 @@ class Wire(Protocol):
     on_shutdown: Callable[[], str] | None
     """Called when the server shuts down; returns the reason for the close frame."""
 
+    on_pong: Callable[[float], None] | None
+    """Called with the seconds that a client took to answer a ping; the instrumentation's to set."""
+
     def is_open(self) -> bool:
         """Whether a frame that is written now may still arrive."""
 

@@ -89,19 +89,8 @@ def metered(
         connection.handling_since = connection.received_at = now()
         return message
 
-    async def send_uncounted(message: Message) -> None:
-        try:
-            await inner_send(message)
-        except Exception as error:
-            connection.send_failed(message, error)
-            raise
-
     async def send(message: Message) -> None:
         nonlocal sends_text
-        if message is connection.announced:
-            connection.announced = None
-            await send_uncounted(message)
-            return
         started = now()
         try:
             await inner_send(message)

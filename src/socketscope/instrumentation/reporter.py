@@ -246,6 +246,12 @@ class Reporter:
         watched.client_address = truncated_address(client[0]) if client else None
         watched.user_agent = user_agent(agent) if agent else None
 
+    def _hear_pings(self, watched: Watched) -> None:
+        wire = (watched.scope.get("extensions") or {}).get(semconv.WIRE_KEY)
+        if wire is not None:
+            ping, where = self.telemetry.accumulators.ping, watched.where
+            wire.on_pong = lambda seconds: ping(where, round(seconds * 1e9))
+
     def _start_span(self, watched: Watched) -> None:
         # Even where no spans are made: events stand in the trace that the client is in.
         self._trace(watched, self._spans.handshake(watched.scope.get("headers", ()), watched.started_wall))
@@ -271,6 +277,7 @@ class Reporter:
         self._locate(watched, accepted=True)
         watched.count_into(telemetry.accumulators.traffic(watched.where))
         watched.segment.start_wall = watched.accepted_wall
+        self._hear_pings(watched)
         if self._tells():
             watched.told = True
             if watched.handshake_span is None:  # the framework was expected to have one, and has not

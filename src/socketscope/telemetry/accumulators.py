@@ -22,6 +22,7 @@ from socketscope.telemetry.histogram import (
     Bounded,
     Durations,
     Histogram,
+    Sizes,
     fold_durations,
     fold_sizes,
 )
@@ -69,6 +70,9 @@ class Accumulators:
         self.drift = 0
         self.ledgers = Ledgers()
         self.brokers = Brokers()
+        self.queues = Sizes()
+        """Bytes that wait for a client of a hub, after each message that has to."""
+        self._pings: dict[Where, Durations] = {}
 
     def where(self, route: str, port: int | None) -> Where:
         """Give the bounded place of a connection."""
@@ -153,6 +157,11 @@ class Accumulators:
         with self.lock:
             self.packets[kind, direction] += 1
 
+    def ping(self, where: Where, nanoseconds: int) -> None:
+        """Count the answer to a ping."""
+        with self.lock:
+            self._pings.setdefault(where, Durations()).record(nanoseconds)
+
     def correct_active(self, live: Counter[Where]) -> None:
         """Make the gauge equal to the live table (call with `lock` held) and count what was wrong."""
         for where in self.active.keys() | live.keys():
@@ -190,11 +199,16 @@ class Accumulators:
         with self.lock:
             handshakes = [(key, list(value.cells), value.total) for key, value in self._handshake_durations.items()]
             connections = [(key, list(value.counts), value.total) for key, value in self._connection_durations.items()]
+            pings = [(where, list(value.cells), value.total) for where, value in self._pings.items()]
         for (where, outcome), cells, total in handshakes:
             attributes = place(where) | {semconv.HANDSHAKE_OUTCOME.name: outcome}
             yield self._histogram(semconv.HANDSHAKE_DURATION, attributes, fold_durations(cells), total * NS)
         for key, counts, seconds in connections:
             yield self._histogram(semconv.CONNECTION_DURATION, close_attributes(*key), counts, seconds)
+        for where, cells, total in pings:
+            yield self._histogram(semconv.PING_DURATION, place(where), fold_durations(cells), total * NS)
+        if any(cells := list(self.queues.cells)):
+            yield self._histogram(semconv.QUEUE_SIZE, {}, fold_sizes(cells), self.queues.total)
         for system, (cells, total) in self.brokers.round_trips().items():
             if any(cells):
                 attributes = {semconv.MESSAGING_SYSTEM.name: system}

@@ -70,6 +70,21 @@ class Durations:
         self.total += nanoseconds
 
 
+class Sizes:
+    """A histogram of sizes in powers of two of a byte; written by one thread."""
+
+    __slots__ = ("cells", "total")
+
+    def __init__(self) -> None:
+        self.cells = [0] * CELLS
+        self.total = 0
+
+    def add(self, size: int) -> None:
+        """Count one size in bytes."""
+        self.cells[size_cell(size)] += 1
+        self.total += size
+
+
 class Bounded:
     """A histogram over the buckets of its metric, for measurements of once a connection."""
 

@@ -12,6 +12,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observa
 
 from socketscope import __version__, semconv
 from socketscope.telemetry.accumulators import Where, close_attributes, place
+from socketscope.telemetry.ledger import REASONS
 
 if TYPE_CHECKING:
     from socketscope.telemetry.process import Telemetry
@@ -128,6 +129,21 @@ def _channel_io(telemetry: Telemetry) -> Iterator[Observation]:
         yield Observation(size, {semconv.CHANNEL.name: channel, semconv.DIRECTION.name: direction})
 
 
+def _deliveries(telemetry: Telemetry) -> Iterator[Observation]:
+    for channel, counts in telemetry.accumulators.ledgers.totals().items():
+        attributes = {semconv.CHANNEL.name: channel, semconv.DELIVERY_OUTCOME.name: "delivered"}
+        yield Observation(counts.delivered, attributes)
+        for reason, count in zip(REASONS, counts.dropped, strict=True):
+            if count:
+                dropped = {semconv.DELIVERY_OUTCOME.name: "dropped", semconv.ERROR_TYPE.name: reason}
+                yield Observation(count, {semconv.CHANNEL.name: channel} | dropped)
+
+
+def _pending(telemetry: Telemetry) -> Iterator[Observation]:
+    for channel, counts in telemetry.accumulators.ledgers.totals().items():
+        yield Observation(counts.pending, {semconv.CHANNEL.name: channel})
+
+
 def _broker_messages(telemetry: Telemetry) -> Iterator[Observation]:
     for (system, outcome), count in telemetry.accumulators.brokers.messages().items():
         yield Observation(count, {semconv.MESSAGING_SYSTEM.name: system, semconv.BROKER_OUTCOME.name: outcome})
@@ -167,6 +183,8 @@ _OBSERVED: tuple[tuple[semconv.Metric, Observe], ...] = (
     (semconv.CHANNEL_SUBSCRIBERS, _subscribers),
     (semconv.CHANNEL_MESSAGES, _channel_messages),
     (semconv.CHANNEL_IO, _channel_io),
+    (semconv.DELIVERIES, _deliveries),
+    (semconv.PENDING, _pending),
     (semconv.BROKER_MESSAGES, _broker_messages),
     (semconv.PACKETS, _packets),
     (semconv.OVERFLOW, _overflow),

@@ -55,7 +55,6 @@ class ConnectionRecord:
     __slots__ = (
         "accepted_at",
         "accepted_wall",
-        "announced",
         "been_in",
         "channel_traffic",
         "channels",
@@ -108,8 +107,6 @@ class ConnectionRecord:
         """Every channel that it joined, the first `REMEMBERED`, whether it has left it or not."""
         self.channel_traffic: tuple[ChannelTraffic, ...] = ()
         """The totals of each bounded name, once."""
-        self.announced: object = None
-        """The next message that is counted elsewhere; None once it has passed (`instrumentation/direct.py`)."""
         self.code: int | None = None
         self.initiator = self.reason = self.error_type = ""
         self.segment = Segment(0, started_wall)

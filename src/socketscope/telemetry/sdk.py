@@ -27,6 +27,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from socketscope import __version__, semconv
 from socketscope.errors import ConfigurationError
+from socketscope.telemetry.batches import in_pieces
 from socketscope.telemetry.histogram import Histogram
 from socketscope.telemetry.process import Telemetry, process_telemetry
 
@@ -93,7 +94,11 @@ class HistogramExporter(MetricExporter):
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
         """Export `metrics_data` with our histograms in it."""
         # One call at a time: the SDK's reader holds a lock around it.
-        return self._inner.export(self._with_histograms(metrics_data), timeout_millis, **kwargs)
+        result = MetricExportResult.SUCCESS
+        for piece in in_pieces(self._with_histograms(metrics_data)):
+            if self._inner.export(piece, timeout_millis, **kwargs) is not MetricExportResult.SUCCESS:
+                result = MetricExportResult.FAILURE
+        return result
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Flush the inner exporter."""

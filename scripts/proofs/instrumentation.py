@@ -1,0 +1,67 @@
+"""What watching costs, beside the peers; what each server and framework tells; any order of ASGI messages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from report import ROOT, Report, pytest_passes
+
+BENCHES = (
+    ("messages", ("--app", "raw ASGI", "--generations", "4", "--rounds", "20"), 5),
+    ("network", ("--generations", "3"), 4),
+    ("memory", (), 2),
+    ("export", (), 1),
+)
+"""Name, arguments, and how many figures have a bar: a peer that is missing must not go unnoticed."""
+
+EXAMPLES = "500"
+
+
+def benches(report: Report, folder: Path) -> None:
+    """Hold every figure against its bar."""
+    for name, arguments, expected in BENCHES:
+        result = folder / f"{name}.json"
+        subprocess.run(["scripts/bench", name, *arguments, "--json", str(result)], cwd=ROOT, check=False)
+        verdicts: list[dict[str, Any]] = json.loads(result.read_text())["verdicts"] if result.exists() else []
+        for verdict in verdicts:
+            report.add(f"bench {name}: {verdict['name']}", verdict["value"], verdict["bar"], verdict["ok"])
+        if len(verdicts) != expected:
+            report.add(f"bench {name}: figures", len(verdicts), str(expected), ok=False)
+
+
+def compatibility(report: Report) -> None:
+    """Compare docs/compatibility.md with fresh runs, and count what stands in it."""
+    results = json.loads((ROOT / "tests" / "compatibility" / "results.json").read_text())
+    cells = [cell for pair in results["pairs"] for cell in pair["cells"].values()]
+    scenarios = {name for pair in results["pairs"] for name in pair["cells"]}
+    report.add("docs/compatibility.md: scenarios", len(scenarios), ">= 22", len(scenarios) >= 22)
+    right = sum(bool(cell.get("right")) for cell in cells)
+    report.add("docs/compatibility.md: cells from runs, told as it was", f"{right} of {len(cells)}", "", ok=bool(cells))
+    untold = [cell for cell in cells if cell.get("right") is False and not cell.get("messages")]
+    report.add("docs/compatibility.md: told wrong, and no ASGI messages shown", len(untold), "0", not untold)
+    passed, line = pytest_passes("tests/compatibility")
+    report.add("fresh runs tell what docs/compatibility.md says", line, "all pass, none skipped", passed)
+
+
+def any_order(report: Report) -> None:
+    """Run the stateful test of the middleware."""
+    passed, line = pytest_passes("tests/instrumentation/test_any_order.py", "-s", SOCKETSCOPE_ORACLE_EXAMPLES=EXAMPLES)
+    report.add(f"any order of ASGI messages, {EXAMPLES} examples", line, "all pass, none skipped", passed)
+
+
+def main() -> None:
+    """Prove the instrumentation."""
+    report = Report("instrumentation")
+    with tempfile.TemporaryDirectory() as folder:
+        benches(report, Path(folder))
+    compatibility(report)
+    any_order(report)
+    report.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+import pytest
+
+from socketscope.errors import ConfigurationError, MessageTooLargeError
+from socketscope.hub import Access, Hub, Limits, Tickets
+from socketscope.hub.brokers.memory import MemoryBroker
+from socketscope.testing import capture
+
+WRONG = {
+    "Access.origins": lambda: Access(origins="https://example.com"),
+    "Access.deadline": lambda: Access(deadline=0),
+    "secret": lambda: Tickets(MemoryBroker(), "short"),
+    "seconds": lambda: Tickets(MemoryBroker(), "long enough for a secret", seconds=0),
+    "Limits.rate": lambda: Limits(rate=-1),
+    "Limits.channels": lambda: Limits(channels=0),
+    "Limits.message_bytes": lambda: Limits(message_bytes=2000, queue_bytes=1000),
+    "Hub(reconnect_seconds)": lambda: Hub(reconnect_seconds=-1),
+    "Hub(audit_seconds)": lambda: Hub(audit_seconds=float("inf")),
+}
+
+
+@pytest.mark.parametrize("setting", WRONG)
+def test_a_setting_that_can_not_be_used_is_named(setting):
+    with pytest.raises(ConfigurationError) as error:
+        WRONG[setting]()
+    assert error.value.setting == setting
+
+
+@pytest.mark.anyio
+async def test_what_is_published_is_checked_before_anything_happens():
+    with capture() as captured:
+        async with Hub(limits=Limits(message_bytes=10, queue_bytes=10), telemetry=captured.telemetry) as hub:
+            for name in ("", "x" * 257, "\ud800", 7):
+                with pytest.raises(ValueError, match="name of a channel"):
+                    await hub.publish(name, "x")
+            with pytest.raises(ValueError, match="name of a user"):
+                await hub.publish_to_user("", "x")
+            with pytest.raises(MessageTooLargeError) as error:
+                await hub.publish("room", "x" * 11)
+            assert (error.value.size, error.value.allowed) == (11, 10)
+            with pytest.raises(TypeError):
+                await hub.publish("room", {"no": object()})
+            for code in (0, 999, 1005, 1006, 1015, 2000, 5000, "1000"):
+                with pytest.raises(ValueError, match="close code"):
+                    await hub.disconnect("ann", code)
+            with pytest.raises(ValueError, match="reason of a close"):
+                await hub.disconnect("ann", 4000, "ä" * 62)
+            with pytest.raises(TypeError, match="FastAPI or Litestar"):
+                async with hub.connect("no socket"):
+                    pass
