@@ -273,25 +273,28 @@ async def test_a_trace_reads_while_the_connection_is_open_and_the_handlers_spans
 async def test_a_long_connection_has_segments_that_grow_up_to_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeClock()
     with capture(Options(segment=15), fake.clock) as captured:
-        timers: list[Any] = []
         loop = asyncio.get_running_loop()
-        call_later = loop.call_later
+        time, ahead = loop.time, 0.0
+        monkeypatch.setattr(loop, "time", lambda: time() + ahead)
 
-        def kept(delay: float, callback: Any, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
-            timers.append((delay, callback))
-            return call_later(delay, callback, *args, **kwargs)
+        async def later(seconds: float) -> None:
+            nonlocal ahead
+            fake.advance(seconds)
+            ahead += seconds
+            for _ in range(3):
+                await asyncio.sleep(0)
 
-        monkeypatch.setattr(loop, "call_later", kept)
         async with AsgiClient(captured.watch(chat()), "/ws/a") as client:
             await client.accepted()
             await echo(client, "one", "two")
-            fake.advance(10)
-            timers[0][1]()
+            await later(9)
+            assert captured.event_names().count("websocket.connection.progress") == 0
+            await later(1)
+            assert captured.event_names().count("websocket.connection.progress") == 1
             await echo(client, "three")
-            fake.advance(15)
-            timers[1][1]()
-            fake.advance(4)
-            assert [delay for delay, _ in timers] == [10, 15, 15]
+            await later(15)
+            assert captured.event_names().count("websocket.connection.progress") == 2
+            await later(14)
         first, second, last = captured.spans[1:]
         assert first.attributes is not None
         assert last.attributes is not None

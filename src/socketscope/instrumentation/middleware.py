@@ -17,6 +17,7 @@ from socketscope.instrumentation.native import FrameworkTraces
 from socketscope.instrumentation.options import MessageCarrier, Options
 from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter
+from socketscope.instrumentation.segments import FIRST_SEGMENT, Segments, segments_of
 from socketscope.instrumentation.watched import Watched
 from socketscope.telemetry.flush import flush_in_thread
 
@@ -93,22 +94,18 @@ def _is_cancelled_by_nobody() -> bool:
     return task is not None and not task.cancelling()
 
 
-FIRST_SEGMENT = 10.0
-"""Seconds of a connection's first segment. Each next one is twice as long, up to `options.segment`: what a young
-connection does is to be seen soon, and an old one costs little."""
-
-
 class _Watching:
     """Hands what happens on a connection to the reporter, and ends a segment of its trace from time to time."""
 
-    __slots__ = ("_inner_receive", "_length", "_reporter", "_timer", "_token", "_watched")
+    __slots__ = ("_inner_receive", "_length", "_reporter", "_segments", "_token", "_watched", "due")
 
     def __init__(self, reporter: Reporter, watched: Watched, inner_receive: Receive) -> None:
         self._reporter = reporter
         self._watched = watched
         self._inner_receive = inner_receive
-        self._timer: asyncio.TimerHandle | None = None
+        self._segments: Segments | None = None
         self._length = FIRST_SEGMENT
+        self.due = 0.0
         self._token = otel_context.attach(watched.context) if watched.context is not None else None
         current.enter(reporter, watched)
 
@@ -127,7 +124,7 @@ class _Watching:
         if context is not watched.context and watched.context is not None and otel_context.get_current() is context:
             otel_context.attach(watched.context)  # the span that has ended need not be kept; `leave` undoes it all
         if transition is Transition.ACCEPTED and watched.told:
-            self._start_segment()
+            self._begin_segments()
 
     def handled(self, nanoseconds: int) -> None:
         self._reporter.handled(self._watched, nanoseconds)
@@ -148,7 +145,8 @@ class _Watching:
     def end(self, error: BaseException | None) -> None:
         """Note that the application returned, or raised `error`."""
         watched, telemetry = self._watched, self._reporter.telemetry
-        self._reporter.handling_ends(watched)
+        if watched.handling_since or watched.message_span is not None:
+            self._reporter.handling_ends(watched)
         now = telemetry.clock.monotonic()
         looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
         if looked_away and watched.state is State.OPEN:
@@ -161,24 +159,29 @@ class _Watching:
 
     def leave(self) -> None:
         """Give the task back as it was."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._segments is not None:
+            self._segments.discard(self)
         current.leave()
         if self._token is not None:
             otel_context.detach(self._token)
 
-    def _start_segment(self) -> None:
+    def end_segment(self) -> None:
+        """End the running segment of the connection's trace, and set when the next one is due."""
+        self._reporter.segment(self._watched)
+        self._set_due(asyncio.get_running_loop())
+
+    def _begin_segments(self) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # another event loop library: the connection is one segment
             return
-        self._timer = loop.call_later(min(self._length, self._reporter.options.segment), self._next_segment)
-        self._length *= 2
+        self._segments = segments_of(loop)
+        self._set_due(loop)
+        self._segments.add(self)
 
-    def _next_segment(self) -> None:
-        self._reporter.segment(self._watched)
-        if self._watched.state is State.OPEN:
-            self._start_segment()
+    def _set_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.due = loop.time() + min(self._length, self._reporter.options.segment)
+        self._length *= 2
 
 
 def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Reporter) -> None:

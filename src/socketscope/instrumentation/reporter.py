@@ -26,7 +26,7 @@ from socketscope.instrumentation.route import route_of
 from socketscope.instrumentation.watched import Watched
 from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
-from socketscope.telemetry.record import REMEMBERED, error_type, life_attributes
+from socketscope.telemetry.record import error_type, life_attributes
 from socketscope.telemetry.sdk_present import Awaited
 from socketscope.telemetry.spans import Spans, enrich
 
@@ -209,17 +209,17 @@ class Reporter:
         if not counts_itself and name not in {cells.name for cells in watched.channel_traffic}:
             watched.channel_traffic = (*watched.channel_traffic, traffic)
         watched.channels[channel] = name
-        if len(watched.been_in) < REMEMBERED:
-            watched.been_in[channel] = None
         if watched.state is State.OPEN:
             self.telemetry.accumulators.subscribed(name, 1)
 
     @harmless
     def leave(self, watched: Watched, channel: object) -> None:
         """Count a connection out of a channel."""
-        name = watched.channels.pop(clean(channel), None)
+        channel = clean(channel)
+        name = watched.channels.pop(channel, None)
         if name is None:
             return
+        watched.leave(channel)
         self._settle(watched)
         if name not in watched.channels.values():
             watched.channel_traffic = tuple(cells for cells in watched.channel_traffic if cells.name != name)

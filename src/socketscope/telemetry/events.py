@@ -137,8 +137,8 @@ class Events:
 
     def _who(self, record: ConnectionRecord) -> dict[str, Any]:
         attributes: dict[str, Any] = identity_attributes(record)
-        if record.been_in:
-            attributes[semconv.CHANNELS.name] = tuple(record.been_in)
+        if channels := record.been_in:
+            attributes[semconv.CHANNELS.name] = channels
         if record.user_hash:
             attributes[semconv.USER_KEY_ID.name] = self._user_key_id
         if record.user and self._with_user_id:

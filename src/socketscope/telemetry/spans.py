@@ -99,8 +99,8 @@ class Spans:
             semconv.SEGMENT_HANDLING_MAX.name: record.handling_max / 1e9,
             semconv.SEGMENT_SEND_MAX.name: record.send_max / 1e9,
         }
-        if record.been_in:
-            attributes[semconv.CHANNELS.name] = tuple(record.been_in)
+        if channels := record.been_in:
+            attributes[semconv.CHANNELS.name] = channels
         if last:
             attributes |= life_attributes(record)
             attributes[semconv.DURATION.name] = (end_wall - record.accepted_wall) / 1e9
