@@ -198,8 +198,8 @@ def _handshake(watched: Watched) -> SpanContext | None:
 
 
 def _payload(message: Mapping[str, Any]) -> tuple[int, bool]:
-    data = message.get("bytes")
+    """Give the bytes of a message and whether it is binary; what is neither is between application and server."""
+    data, text = message.get("bytes"), message.get("text")
     if data is not None:
-        return len(data), True
-    text = message.get("text") or ""
-    return len(text.encode("utf-8", "surrogatepass")), False
+        return len(data) if isinstance(data, bytes | bytearray | memoryview) else 0, True
+    return len(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else 0, False
