@@ -128,7 +128,11 @@ def a_busy_connection(time=0.0):
             span_id=bytes([0xDE, index]) * 4,
             kind=Span.SPAN_KIND_CONSUMER,
             links=[Span.Link(trace_id=trace_id, span_id=b"busyhand")],
-            attributes=named({semconv.CONNECTION_ID: BUSY, semconv.DIRECTION: "receive"}),
+            attributes=named(
+                {semconv.CONNECTION_ID: BUSY, semconv.DIRECTION: "receive"}
+                | ({semconv.MESSAGE_BYTES: 120, semconv.MESSAGE_TYPE: "text"} if index else {})
+                | ({} if index else {semconv.MESSAGES_SUPPRESSED: 7})
+            ),
         )
         for index in range(MESSAGES)
     ]
