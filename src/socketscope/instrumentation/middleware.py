@@ -11,12 +11,14 @@ from opentelemetry import context as otel_context
 from socketscope.instrumentation import current
 from socketscope.instrumentation.asgi import ASGIApp, Message, Receive, Scope, Send
 from socketscope.instrumentation.connection import State, Transition
+from socketscope.instrumentation.each_message import each_message
 from socketscope.instrumentation.meter import metered
 from socketscope.instrumentation.native import FrameworkTraces
-from socketscope.instrumentation.options import Options
+from socketscope.instrumentation.options import MessageCarrier, Options
 from socketscope.instrumentation.own import own_reporter
-from socketscope.instrumentation.reporter import Reporter, Watched
+from socketscope.instrumentation.reporter import Reporter
 from socketscope.instrumentation.segments import FIRST_SEGMENT, Segments, segments_of
+from socketscope.instrumentation.watched import Watched
 from socketscope.telemetry.flush import flush_in_thread
 
 _logger = logging.getLogger(__name__)
@@ -28,12 +30,20 @@ SCOPE_KEY = "socketscope"
 class WebSocketMiddleware:
     """Watches every WebSocket connection of `app`; HTTP and lifespan pass through, telemetry is flushed at shutdown.
 
-    `options` default to the `SOCKETSCOPE_*` variables. Raises `ConfigurationError` for one that can't be used.
+    `options` default to the `SOCKETSCOPE_*` variables; `message_carrier` is theirs too, and can be given by itself.
+    Raises `ConfigurationError` for one that can't be used.
     """
 
-    def __init__(self, app: ASGIApp, *, options: Options | None = None, reporter: Reporter | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        options: Options | None = None,
+        message_carrier: MessageCarrier | None = None,
+        reporter: Reporter | None = None,
+    ) -> None:
         self.app = app
-        self.reporter = reporter or own_reporter(options)
+        self.reporter = reporter or own_reporter(options, message_carrier=message_carrier)
         self._framework_traces = FrameworkTraces(app)
         self.flushed = False
         """Whether the telemetry was flushed at the end of the lifespan."""
@@ -67,6 +77,7 @@ class WebSocketMiddleware:
         async def wrapped(message: Message) -> None:
             # uvicorn dies by the signal once this is sent: nothing that runs at exit would run.
             if message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
+                self.reporter.tell_suppressed()
                 await flush_in_thread()
                 self.flushed = True
             await send(message)
@@ -99,9 +110,11 @@ class _Watching:
         current.enter(reporter, watched)
 
     def callables(self, inner_send: Send) -> tuple[Receive, Send]:
-        clock = self._reporter.telemetry.clock
-        receive, send = metered(self._watched, self._inner_receive, inner_send, clock.monotonic, self)
-        self._watched.sends = (send, inner_send)
+        reporter, watched = self._reporter, self._watched
+        receive, send = metered(watched, self._inner_receive, inner_send, reporter.telemetry.clock.monotonic, self)
+        watched.sends = (send, inner_send)
+        if reporter.messages.looked_at:
+            return each_message(reporter.messages, watched, receive, send)
         return receive, send
 
     def changed(self, transition: Transition) -> None:
@@ -116,15 +129,24 @@ class _Watching:
     def handled(self, nanoseconds: int) -> None:
         self._reporter.handled(self._watched, nanoseconds)
 
+    def waited(self, nanoseconds: int) -> None:
+        self._reporter.waited(self._watched, nanoseconds)
+
+    def send_failed(self, message: Message, nanoseconds: int, error: Exception) -> None:
+        if message.get("type") == "websocket.send":
+            self._reporter.send_failed(self._watched, nanoseconds, error)
+
     def failed(self, error: BaseException) -> None:
         """Note that the application raised `error`."""
         if _is_cancelled_by_nobody():
             self._watched.cancels_itself()
-        self._reporter.raised(self._watched, error)
+        self._reporter.raised(self._watched, error, handling=True)
 
     def end(self, error: BaseException | None) -> None:
         """Note that the application returned, or raised `error`."""
         watched, telemetry = self._watched, self._reporter.telemetry
+        if watched.handling_since or watched.message_span is not None:
+            self._reporter.handling_ends(watched)
         now = telemetry.clock.monotonic()
         looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
         if looked_away and watched.state is State.OPEN:
