@@ -168,11 +168,11 @@ def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Repo
         try:
             step.send(None)
         except StopIteration as done:
-            if done.value["type"] == "websocket.disconnect":
+            if done.value.get("type") == "websocket.disconnect":
                 if (transition := watched.received(done.value, now)) is not None:
                     reporter.changed(watched, transition)
                 return
-        except Exception:
+        except (Exception, asyncio.CancelledError):  # nobody cancels the task while it steps
             _logger.debug("the server tells nothing more of %s", watched.id, exc_info=True)
             return
         else:
