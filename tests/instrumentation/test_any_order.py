@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from hypothesis import seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from two_runs import BLOCKED, Run, same
 from websockets.frames import CloseCode
 
@@ -77,7 +77,7 @@ class Beyond(BaseException):
     """Something that is no `Exception`."""
 
 
-endings = st.sampled_from(
+raised = st.sampled_from(
     [Own("own"), asyncio.CancelledError("own"), Beyond("own"), ExceptionGroup("own", [Own("one"), OSError("two")])]
 )
 paths = st.sampled_from(["/ws/a", "/other"])
@@ -103,6 +103,8 @@ class Expected:
         self.state, self.gone, self.accepted = "handshake", False, False
         self.messages, self.bytes = Counter(), Counter()
         self.channels, self.in_channels = set(), Counter()
+        self._late = []
+        """Of messages after the end, which are illegal: they are counted with what comes next that is."""
         self.own_failure = self.shut_down = self.returned = False
         for what, *rest in transcript:
             if what == "received":
@@ -113,14 +115,15 @@ class Expected:
                 departure = rest[1][0] in {"OSError", "ConnectionResetError", "RuntimeError"}
                 self.gone |= departure and rest[2].get("type") in {"websocket.send", "websocket.close"}
             elif what == "join":
-                self.channels.add(rest[0])
+                self._change(self.channels | {rest[0]})
             elif what == "leave":
-                self.channels.discard(rest[0])
+                self._change(self.channels - {rest[0]})
             elif what in {"the application raised", "the application returned"}:
                 self.own_failure = what == "the application raised" and rest[1][0] == "Own"
                 # Whoever cancels a task says nothing; the application and the server here do.
                 self.shut_down = what == "the application raised" and rest[1] == ("CancelledError", "", ())
                 self.returned = what == "the application returned"
+                self._settle()
                 self._end()
 
     def _received(self, message):
@@ -149,19 +152,97 @@ class Expected:
             data = message.get("text") if data is None else data
             size = len(data if isinstance(data, bytes) else str(data or "").encode("utf-8", "surrogatepass"))
             size = size if isinstance(data, bytes | str) else 0
-            self.messages[direction, "binary" if isinstance(data, bytes) else "text"] += 1
-            self.bytes[direction] += size
-            for channel in self.channels:
-                self.in_channels[channel, direction] += 1
+            self._late += [(self.messages, (direction, "binary" if isinstance(data, bytes) else "text"), 1)]
+            self._late += [(self.bytes, direction, size)]
+            self._late += [(self.in_channels, (channel, direction), 1) for channel in self.channels]
+            if self.state == "open":
+                self._settle()
+
+    def _change(self, channels):
+        if self.accepted and channels != self.channels:
+            self._settle()
+        self.channels = channels
+
+    def _settle(self):
+        for counter, key, number in self._late:
+            counter[key] += number
+        self._late = []
 
     def _end(self):
         self.state = "ended"
 
 
+def receive(message, catches):
+    def do(run):
+        run.prepare("receive", deepcopy(message))
+        run.order("receive", catches)
+
+    return do
+
+
+def wait_for_a_message(catches):
+    return lambda run: run.order("receive", catches)
+
+
+def send(message, catches, taken):
+    def do(run):
+        run.prepare("send", deepcopy(taken) if isinstance(taken, BaseException) else taken)
+        run.order("send", deepcopy(message), catches)
+
+    return do
+
+
+def answer(with_this):
+    return lambda run: run.answer(deepcopy(with_this))
+
+
+def fail_the_next_receive(failure):
+    return lambda run: run.prepare("receive", deepcopy(failure))
+
+
+def race():
+    return lambda run: run.order("race")
+
+
+def say(change, name):
+    return lambda run: run.order("say", change, name)
+
+
+def cancel(stubborn):
+    def do(run):
+        run.stubborn = stubborn
+        run.task.cancel()
+
+    return do
+
+
+def fail(ending):
+    return lambda run: run.order("raise", deepcopy(ending))
+
+
+def end():
+    return lambda run: run.order("return")
+
+
+catches = st.integers(0, 3).map(bool)
+"""An application that lets everything through does not live long."""
+taken = st.sampled_from([None, None, None, BLOCKED]) | failures
+acts = st.one_of(
+    st.builds(receive, to_application, catches),
+    st.builds(send, to_server, catches, taken),
+    st.builds(send, messages("websocket.send", payloads), catches, taken),
+    st.builds(wait_for_a_message, catches),
+    st.builds(answer, to_application | failures),
+    st.builds(fail_the_next_receive, failures),
+    st.builds(race),
+    st.builds(say, st.sampled_from([join, leave, identify]), names),
+    st.builds(cancel, st.just("stubborn")),
+)
+endings = st.one_of(st.builds(cancel, st.just("")), st.builds(fail, raised), st.builds(end))
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Connections in any number and order."""
-
-    connections = Bundle("connections")
 
     @initialize()
     def begin(self):
@@ -183,9 +264,15 @@ class AnyOrder(RuleBasedStateMachine):
 
         self.loop.run_until_complete(one_step())
 
-    @rule(
-        target=connections, path=st.sampled_from(["/ws/a", "/other"]), shakes=st.integers(0, 4), seen=st.integers(0, 9)
-    )
+    def one(self, which):
+        """Give one of the connections that are still there."""
+        alive = [pair for pair in self.pairs if not pair[0].task.done()]
+        if not alive:
+            self.connect(path="/ws/a", shakes=1, seen=1)
+            alive = self.pairs[-1:]
+        return alive[which % len(alive)]
+
+    @rule(path=paths, shakes=st.integers(0, 4), seen=st.integers(0, 9))
     def connect(self, path, shakes, seen):
         async def start():
             return [Run(watch, path) for watch in (lambda app: app, self.captured.watch)]
@@ -198,67 +285,17 @@ class AnyOrder(RuleBasedStateMachine):
                 run.order("send", {"type": "websocket.accept"}, "catching")
         self.pairs.append(pair)
         self.both(pair, lambda _: None)
-        return pair
 
-    @rule(pair=connections, message=to_application, catches=st.booleans())
-    def receive(self, pair, message, catches):
-        def do(run):
-            run.prepare("receive", deepcopy(message))
-            run.order("receive", catches)
+    @rule(which=st.integers(0, 3), acts=st.lists(acts, min_size=1, max_size=10))
+    def act(self, which, acts):
+        pair = self.one(which)
+        for do in acts:
+            self.both(pair, do)
+            self.nothing_is_changed()
 
-        self.both(pair, do)
-
-    @rule(pair=connections, catches=st.booleans())
-    def wait_for_a_message(self, pair, catches):
-        self.both(pair, lambda run: run.order("receive", catches))
-
-    @rule(pair=connections, message=to_server, catches=st.booleans(), taken=st.none() | st.just(BLOCKED) | failures)
-    def send(self, pair, message, catches, taken):
-        def do(run):
-            run.prepare("send", deepcopy(taken) if isinstance(taken, BaseException) else taken)
-            run.order("send", deepcopy(message), catches)
-
-        self.both(pair, do)
-
-    @rule(pair=connections, message=to_application)
-    def answer_a_receive_or_a_send(self, pair, message):
-        self.both(pair, lambda run: run.answer(deepcopy(message)))
-
-    @rule(pair=connections, failure=failures)
-    def fail_a_receive_or_a_send(self, pair, failure):
-        self.both(pair, lambda run: run.answer(deepcopy(failure)))
-
-    @rule(pair=connections, failure=failures)
-    def fail_the_next_receive(self, pair, failure):
-        self.both(pair, lambda run: run.prepare("receive", deepcopy(failure)))
-
-    @rule(pair=connections)
-    def race(self, pair):
-        self.both(pair, lambda run: run.order("race"))
-
-    @rule(pair=connections, change=st.sampled_from([join, leave]), name=names)
-    def change_channels(self, pair, change, name):
-        self.both(pair, lambda run: run.order("say", change, name))
-
-    @rule(pair=connections)
-    def name_the_user(self, pair):
-        self.both(pair, lambda run: run.order("say", identify, "ana"))
-
-    @rule(pair=connections, stubborn=st.booleans())
-    def cancel(self, pair, stubborn):
-        def do(run):
-            run.stubborn = stubborn
-            run.task.cancel()
-
-        self.both(pair, do)
-
-    @rule(pair=connections, ending=endings)
-    def fail(self, pair, ending):
-        self.both(pair, lambda run: run.order("raise", deepcopy(ending)))
-
-    @rule(pair=connections)
-    def return_(self, pair):
-        self.both(pair, lambda run: run.order("return"))
+    @rule(which=st.integers(0, 3), do=endings)
+    def end(self, which, do):
+        self.both(self.one(which), do)
 
     @rule()
     def end_a_segment(self):

@@ -130,8 +130,10 @@ class Run:
     async def _race(self, receive, send):
         """Wait for a message and for something else, which is quicker."""
         racing = asyncio.ensure_future(receive())
-        await asyncio.sleep(0)
-        racing.cancel()
+        try:
+            await asyncio.sleep(0)
+        finally:
+            racing.cancel()
         (outcome,) = await asyncio.gather(racing, return_exceptions=True)
         if isinstance(outcome, BaseException):
             self._note("the race was lost", told(outcome))

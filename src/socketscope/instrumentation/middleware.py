@@ -131,7 +131,7 @@ class _Watching:
             _read_departure(watched, self._inner_receive, now, self._reporter)
         if (transition := watched.finished(error, now)) is not None:
             self._reporter.changed(watched, transition)
-        else:
+        elif watched.outcome == "accepted":
             telemetry.accumulators.fold(watched)  # the end was told before; what came after it
         watched.scope = {}
 
