@@ -202,7 +202,8 @@ def append_to_readers(provider: object, telemetry: Telemetry) -> None:
     Where it is not as expected, no histogram is exported, and it is logged once.
     """
     config = getattr(provider, "_sdk_config", None)
-    for reader in tuple(getattr(provider, "_metric_readers", ())):
+    added_later = getattr(getattr(provider, "_measurement_consumer", None), "_reader_storages", ())
+    for reader in (*getattr(provider, "_metric_readers", ()), *added_later):
         if _READ_BY in vars(reader) or isinstance(getattr(reader, "_exporter", None), HistogramExporter):
             continue
         vars(reader)[_READ_BY] = True
