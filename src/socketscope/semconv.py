@@ -139,6 +139,20 @@ EVALUATION_OUTCOME = Attribute(
     "`no_data`: there was nothing to judge; `failed`: the backend could not be asked, or refused the question.",
     ("ok", "no_data", "failed"),
 )
+OVERFLOW_SETS: Final = "sets"
+OVERFLOW_OF = Attribute(
+    "socketscope.overflow.attribute",
+    "The attribute whose values had to be folded; `sets`: too many combinations of values, each of which is known.",
+    (
+        "websocket.channel.name",
+        "http.route",
+        "server.port",
+        "websocket.close.code",
+        "http.response.status_code",
+        "error.type",
+        OVERFLOW_SETS,
+    ),
+)
 NOTIFIER = Attribute("socketscope.alerts.notifier", "Name of the receiver in the configuration.")
 NOTIFICATION_OUTCOME = Attribute(
     "socketscope.alerts.notification.outcome",
@@ -336,6 +350,7 @@ OVERFLOW = Metric(
     "counter",
     "{value}",
     "Attribute values that were folded into `_other` because a limit was reached, each time that one was.",
+    (OVERFLOW_OF,),
 )
 DRIFT = Metric(
     "socketscope.drift",

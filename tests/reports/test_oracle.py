@@ -1,24 +1,22 @@
 """Reports of random days equal the ledger: with restarts, counter resets, connections over midnight, clocks that are
-changed in spring and autumn, and clocks that are wrong.
-
-`SOCKETSCOPE_ORACLE_EXAMPLES` says how many, `SOCKETSCOPE_ORACLE_SEED` with which seed: it is printed.
+changed in spring and autumn, and clocks that are wrong. `tests/oracle.py` says how many, and with which seed.
 """
 
 import asyncio
 import contextlib
 import itertools
-import os
 import time
 from collections import Counter
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from report_ledger import ledger, messages_by_their_own_time
 from report_workload import MINUTE, SECOND, logs_requests, metrics_requests, with_falls_only, workloads
 
+from oracle import SEED, exactly, examples
 from prometheus_process import PrometheusProcess, required_prometheus
 from socketscope.backends.embedded import EmbeddedBackend
 from socketscope.backends.prometheus import PrometheusMetrics
@@ -29,13 +27,6 @@ from socketscope.reports.period import between, day
 from socketscope.store.ingest import SIGNALS, submit
 from socketscope.store.retention import Retention
 from socketscope.store.store import Store
-
-EXAMPLES = int(os.environ.get("SOCKETSCOPE_ORACLE_EXAMPLES", "60"))
-SEED = int(os.environ.get("SOCKETSCOPE_ORACLE_SEED", "20261103"))
-
-exactly = settings(
-    max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
 
 DAYS = (
     ("UTC", date(2026, 11, 3)),
@@ -178,7 +169,7 @@ def test_totals_of_the_embedded_backend_equal_the_ledger(case):
 
 # the real Prometheus: counters alone -------------------------------------------------------------------------------
 
-ON_PROMETHEUS = int(os.environ.get("SOCKETSCOPE_ORACLE_EXAMPLES", "5"))
+ON_PROMETHEUS = examples(5)
 OF_COUNTERS = (
     *("messages_received", "messages_sent", "bytes_received", "bytes_sent"),
     *("errors", "error_ratio", "handshakes"),

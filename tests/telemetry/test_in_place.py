@@ -81,10 +81,14 @@ def test_an_exporter_that_has_histograms_is_left_alone() -> None:
 
 def test_it_is_told_which_ways_have_histograms() -> None:
     provider = MeterProvider([periodic(Kept()), InMemoryMetricReader()], shutdown_on_exit=False)
-    other = Way("InMemoryMetricReader", with_histograms=False)
-    assert ways_out(provider) == [Way("Kept", with_histograms=False, will_have=True), other]
-    Telemetry(clock=Clock()).switch_on(provider=provider)
-    assert ways_out(provider) == [Way("Kept", with_histograms=True), other]
+    names = ("Kept", "InMemoryMetricReader")
+    assert ways_out(provider) == [Way(name, with_histograms=False, will_have=True) for name in names]
+    telemetry = Telemetry(clock=Clock())
+    telemetry.switch_on(provider=provider)
+    provider.force_flush()
+    assert ways_out(provider) == [Way(name, with_histograms=True) for name in names]
+    provider.add_metric_reader(periodic(Kept()))
+    assert ways_out(provider)[2].will_have
     provider.shutdown()
 
 

@@ -72,7 +72,7 @@ class Connection(ConnectionRecord):
         if kind == "websocket.close":
             return self._closed_by_application(message, now)
         if kind == "websocket.http.response.start":
-            self.status = int(message.get("status", 0))
+            self.status = _number(message, "status", 0)
         elif kind == "websocket.http.response.body" and not message.get("more_body", False):
             return self._refused("denied", self.status or 403, now)
         return None
@@ -165,12 +165,12 @@ class Connection(ConnectionRecord):
             return self._refused("denied", 403, now)
         if self._gone is not None:
             return None  # the client left before, and the next `receive()` tells how
-        return self._end(_code(message, 1000), "server", message.get("reason"), now)
+        return self._end(_number(message, "code", 1000), "server", message.get("reason"), now)
 
     def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
         if self.state is State.HANDSHAKE:
             return self._refused("abandoned", 0, now)
-        code = _code(message, NO_STATUS)
+        code = _number(message, "code", NO_STATUS)
         # On uvicorn a lost link is 1005 with no `reason` at all, an empty close frame 1005 with an empty one.
         # On daphne an empty close frame has the code None; a lost link is 1006.
         told = message.get("code", NO_STATUS) is not None
@@ -208,7 +208,7 @@ _DEPARTURES = frozenset({"WebSocketDisconnect", "ClientDisconnected", "Connectio
 """Exceptions by which frameworks and servers tell of a client's departure."""
 
 
-def _code(message: Mapping[str, Any], default: int) -> int:
+def _number(message: Mapping[str, Any], key: str, default: int) -> int:
     # Servers give an IntEnum, None or a number; what an application gives is between it and its server.
-    code = message.get("code")
-    return int(code) if isinstance(code, int) and code else default
+    value = message.get(key)
+    return int(value) if isinstance(value, int) and value else default

@@ -153,7 +153,7 @@ class _Watching:
             _read_departure(watched, self._inner_receive, now, self._reporter)
         if (transition := watched.finished(error, now)) is not None:
             self._reporter.changed(watched, transition)
-        else:
+        elif watched.outcome == "accepted":
             telemetry.accumulators.fold(watched)  # the end was told before; what came after it
         watched.scope, watched.sends = {}, None
 
@@ -195,11 +195,11 @@ def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Repo
         try:
             step.send(None)
         except StopIteration as done:
-            if done.value["type"] == "websocket.disconnect":
+            if done.value.get("type") == "websocket.disconnect":
                 if (transition := watched.received(done.value, now)) is not None:
                     reporter.changed(watched, transition)
                 return
-        except Exception:
+        except (Exception, asyncio.CancelledError):  # nobody cancels the task while it steps
             _logger.debug("the server tells nothing more of %s", watched.id, exc_info=True)
             return
         else:

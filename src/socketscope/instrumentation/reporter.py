@@ -228,7 +228,7 @@ class Reporter:
 
     def _settle(self, watched: Watched) -> None:
         # What was before a change of channels belongs to the channels that the connection was in.
-        if watched.state is State.OPEN:
+        if watched.outcome == "accepted":
             self.telemetry.accumulators.fold(watched)
 
     def _locate(self, watched: Watched, *, accepted: bool) -> None:

@@ -10,15 +10,19 @@ changes its channels or ends. What happens once a connection is counted under a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING
 
 from socketscope import semconv
+from socketscope.semconv import OTHER
 from socketscope.telemetry.broker import Brokers
-from socketscope.telemetry.cardinality import Cap
+from socketscope.telemetry.cardinality import Cap, SetCap
+from socketscope.telemetry.exemplars import Exemplar, Exemplars
 from socketscope.telemetry.histogram import (
+    DURATION_EXPONENT,
     NS,
+    SIZE_EXPONENT,
     Bounded,
     Durations,
     Histogram,
@@ -30,11 +34,13 @@ from socketscope.telemetry.ledger import Ledgers
 from socketscope.telemetry.traffic import ChannelTraffic, Traffic
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
+
     from socketscope.telemetry.record import ConnectionRecord
 
 Attributes = dict[str, str | int]
-Where = tuple[str, int | None]
-"""Route and server port of a connection."""
+Where = tuple[str, str | int | None]
+"""Route and server port of a connection; either may be `_other`."""
 
 DIRECTIONS = ("receive", "transmit")
 
@@ -45,6 +51,14 @@ PROTOCOL_CODES = frozenset(range(1000, 1016))
 """Close codes of RFC 6455, 7.4.1, and of IANA's registry: a value of their own on metrics."""
 CODE_LIMIT = 20
 """How many other close codes (3000 to 4999 are free to use, by clients too) have one; the rest is `_other`."""
+PORT_LIMIT = 10
+"""How many ports of the server have a value of their own: some servers take it from the request."""
+STATUS_LIMIT = 40
+"""How many HTTP statuses: an application may answer any number."""
+ERROR_LIMIT = 50
+"""How many classes of exceptions: some are made as the program runs."""
+
+_ELSEWHERE: Where = (OTHER, None)
 
 
 class Accumulators:
@@ -54,20 +68,27 @@ class Accumulators:
         self.start_ns = start_ns
         self.channel_cap = Cap(channel_limit)
         self.route_cap = Cap(route_limit)
+        self.port_cap = Cap(PORT_LIMIT)
         self.code_cap = Cap(CODE_LIMIT)
+        self.status_cap = Cap(STATUS_LIMIT)
+        self.error_cap = Cap(ERROR_LIMIT)
+        self.place_cap = SetCap(2 * route_limit)
+        self.set_cap = SetCap()
+        self._places: set[Where] = set()
         self.lock = Lock()
         self._traffic: dict[tuple[int, Where], Traffic] = {}
         self._channels: dict[tuple[int, str], ChannelTraffic] = {}
         self.active: Counter[Where] = Counter()
         self.subscribers: Counter[str] = Counter()
-        self.handshakes: Counter[tuple[Where, str, int]] = Counter()
+        self.handshakes: Counter[tuple[Where, str, str | int]] = Counter()
         self.closed: Counter[tuple[Where, str, str, str]] = Counter()
         self.errors: Counter[tuple[Where, str, str]] = Counter()
         self.packets: Counter[tuple[int, str]] = Counter()
-        """Packets of engine.io by the number of their type and direction."""
+        """Packets of engine.io by the number of their type (-1: another) and direction."""
         self._handshake_durations: dict[tuple[Where, str], Durations] = {}
         self._connection_durations: dict[tuple[Where, str, str, str], Bounded] = {}
         self.drift = 0
+        self.exemplars = Exemplars()
         self.ledgers = Ledgers()
         self.brokers = Brokers()
         self.queues = Sizes()
@@ -76,7 +97,23 @@ class Accumulators:
 
     def where(self, route: str, port: int | None) -> Where:
         """Give the bounded place of a connection."""
-        return self.route_cap.admit(route), port
+        where: Where = (self.route_cap.admit(route), None if port is None else _bounded(self.port_cap, port))
+        with self.lock:
+            where = self.place_cap.admit(where, self._places, _ELSEWHERE)
+            self._places.add(where)
+        return where
+
+    def folded(self) -> dict[str, int]:
+        """Give how many values were folded into `_other`, by their attribute; where sets were, by the metric's name."""
+        return {
+            semconv.CHANNEL.name: self.channel_cap.folded,
+            semconv.HTTP_ROUTE.name: self.route_cap.folded + self.place_cap.folded,
+            semconv.SERVER_PORT.name: self.port_cap.folded,
+            semconv.CLOSE_CODE.name: self.code_cap.folded,
+            semconv.HTTP_STATUS.name: self.status_cap.folded,
+            semconv.ERROR_TYPE.name: self.error_cap.folded,
+            semconv.OVERFLOW_SETS: self.set_cap.folded,
+        }
 
     def traffic(self, where: Where) -> Traffic:
         """Give the cells of `where` for the calling thread."""
@@ -124,8 +161,9 @@ class Accumulators:
     def handshake(self, where: Where, outcome: str, status: int, nanoseconds: int) -> None:
         """Count a finished handshake."""
         key = (where, outcome)
+        counted = (where, outcome, _bounded(self.status_cap, status) if status else 0)
         with self.lock:
-            self.handshakes[where, outcome, status] += 1
+            self.handshakes[self.set_cap.admit(counted, self.handshakes, (_ELSEWHERE, outcome, 0))] += 1
             durations = self._handshake_durations.get(key)
             if durations is None:
                 durations = self._handshake_durations[key] = Durations()
@@ -134,8 +172,10 @@ class Accumulators:
     def ended(self, where: Where, code: int, initiator: str, error: str, seconds: float) -> None:
         """Count the end of a connection; `error` is the exception's class or empty."""
         bounded = str(code) if code in PROTOCOL_CODES else self.code_cap.admit(str(code))
-        key = (where, bounded, initiator, error)
+        error = error and self.error_cap.admit(error)
         with self.lock:
+            otherwise = (_ELSEWHERE, OTHER, initiator, error and OTHER)
+            key = self.set_cap.admit((where, bounded, initiator, error), self.closed, otherwise)
             durations = self._connection_durations.get(key)
             if durations is None:
                 durations = self._connection_durations[key] = Bounded(semconv.CONNECTION_SECONDS)
@@ -149,11 +189,23 @@ class Accumulators:
 
     def error(self, where: Where, error: str, phase: str) -> None:
         """Count an exception of a handler."""
+        error = self.error_cap.admit(error)
         with self.lock:
-            self.errors[where, error, phase] += 1
+            self.errors[self.set_cap.admit((where, error, phase), self.errors, (_ELSEWHERE, OTHER, phase))] += 1
+
+    def exemplar(
+        self, metric: semconv.Metric, where: Where, value_ns: int, wall_ns: int, span_context: SpanContext | None
+    ) -> None:
+        """Keep one measurement of a histogram whose only attributes are its place, with the span that it was part of.
+
+        `metric` is counted in seconds, the measurement is told in nanoseconds, and so is the wall clock.
+        """
+        with self.lock:
+            self.exemplars.keep((metric.name, where), value_ns, wall_ns, span_context)
 
     def packet(self, kind: int, direction: str) -> None:
         """Count a packet of engine.io."""
+        kind = kind if 0 <= kind < len(semconv.PACKET_TYPE.values) else -1
         with self.lock:
             self.packets[kind, direction] += 1
 
@@ -198,21 +250,29 @@ class Accumulators:
         yield from self._message_histograms()
         with self.lock:
             handshakes = [(key, list(value.cells), value.total) for key, value in self._handshake_durations.items()]
-            connections = [(key, list(value.counts), value.total) for key, value in self._connection_durations.items()]
+            connections = [
+                (key, list(value.counts), list(value.cells), value.total)
+                for key, value in self._connection_durations.items()
+            ]
             pings = [(where, list(value.cells), value.total) for where, value in self._pings.items()]
         for (where, outcome), cells, total in handshakes:
-            attributes = place(where) | {semconv.HANDSHAKE_OUTCOME.name: outcome}
-            yield self._histogram(semconv.HANDSHAKE_DURATION, attributes, fold_durations(cells), total * NS)
-        for key, counts, seconds in connections:
-            yield self._histogram(semconv.CONNECTION_DURATION, close_attributes(*key), counts, seconds)
+            yield self._durations(
+                semconv.HANDSHAKE_DURATION, place(where) | {semconv.HANDSHAKE_OUTCOME.name: outcome}, cells, total
+            )
+        for key, counts, cells, seconds in connections:
+            attributes = close_attributes(*key)
+            yield Histogram(
+                semconv.CONNECTION_DURATION, attributes, self.start_ns, counts, seconds, cells, DURATION_EXPONENT
+            )
         for where, cells, total in pings:
-            yield self._histogram(semconv.PING_DURATION, place(where), fold_durations(cells), total * NS)
+            yield self._durations(semconv.PING_DURATION, place(where), cells, total)
         if any(cells := list(self.queues.cells)):
-            yield self._histogram(semconv.QUEUE_SIZE, {}, fold_sizes(cells), self.queues.total)
+            yield Histogram(
+                semconv.QUEUE_SIZE, {}, self.start_ns, fold_sizes(cells), self.queues.total, cells, SIZE_EXPONENT
+            )
         for system, (cells, total) in self.brokers.round_trips().items():
             if any(cells):
-                attributes = {semconv.MESSAGING_SYSTEM.name: system}
-                yield self._histogram(semconv.BROKER_DURATION, attributes, fold_durations(cells), total * NS)
+                yield self._durations(semconv.BROKER_DURATION, {semconv.MESSAGING_SYSTEM.name: system}, cells, total)
 
     def _message_histograms(self) -> Iterator[Histogram]:
         sums: dict[tuple[semconv.Metric, Where, str], tuple[list[int], int]] = {}
@@ -238,12 +298,26 @@ class Accumulators:
                 continue
             if metric is semconv.MESSAGE_SIZE:
                 attributes = place(where) | {semconv.DIRECTION.name: direction}
-                yield self._histogram(metric, attributes, fold_sizes(cells), total)
+                yield Histogram(metric, attributes, self.start_ns, fold_sizes(cells), total, cells, SIZE_EXPONENT)
             else:
-                yield self._histogram(metric, place(where), fold_durations(cells), total * NS)
+                with self.lock:
+                    exemplars = self.exemplars.of((metric.name, where))
+                yield self._durations(metric, place(where), cells, total, exemplars)
 
-    def _histogram(self, metric: semconv.Metric, attributes: Attributes, counts: list[int], total: float) -> Histogram:
-        return Histogram(metric, attributes, self.start_ns, counts, total)
+    def _durations(
+        self,
+        metric: semconv.Metric,
+        attributes: Attributes,
+        cells: list[int],
+        total: int,
+        exemplars: Sequence[Exemplar] = (),
+    ) -> Histogram:
+        counts = fold_durations(cells)
+        return Histogram(metric, attributes, self.start_ns, counts, total * NS, cells, DURATION_EXPONENT, exemplars)
+
+
+def _bounded(cap: Cap, number: int) -> str | int:
+    return number if cap.admit(str(number)) != OTHER else OTHER
 
 
 def place(where: Where) -> Attributes:

@@ -160,10 +160,12 @@ def _packets(telemetry: Telemetry) -> Iterator[Observation]:
 
 def _overflow(telemetry: Telemetry) -> Iterator[Observation]:
     # Reported even at 0: one series that is always there keeps the exporter called, with or without connections.
-    accumulators = telemetry.accumulators
-    yield Observation(
-        sum(cap.folded for cap in (accumulators.channel_cap, accumulators.route_cap, accumulators.code_cap))
-    )
+    # A reader hands on what it has collected after this, so one that is new exports histograms at once.
+    telemetry.reach_readers()
+    yield Observation(0)
+    for attribute, count in telemetry.accumulators.folded().items():
+        if count:
+            yield Observation(count, {semconv.OVERFLOW_OF.name: attribute})
 
 
 def _drift(telemetry: Telemetry) -> Iterator[Observation]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from threading import Lock
 
 from opentelemetry import metrics
@@ -35,6 +34,7 @@ class Telemetry:
         self.measured_since = 0
         """When measuring began (wall clock, nanoseconds)."""
         self._instrumented = False
+        self._provider: metrics.MeterProvider | None = None
         self._lock = Lock()
 
     @property
@@ -53,12 +53,16 @@ class Telemetry:
             if keep_closed and self.ring is None:
                 self.ring = ClosedRing(since_wall=now)
             if not self._instrumented:
-                self._instrumented = True
+                self._instrumented, self._provider = True, provider
                 instruments.create(self, provider)
-                if "opentelemetry.sdk.metrics" in sys.modules:  # else there is no provider but the API's placeholder
-                    from socketscope.telemetry.in_place import wrap_exporters
 
-                    wrap_exporters(provider or metrics.get_meter_provider(), self)
+    def reach_readers(self) -> None:
+        """Let the readers of the provider export our histograms, those too that were added since the last time."""
+        provider = self._provider or metrics.get_meter_provider()
+        if hasattr(provider, "_metric_readers"):  # OpenTelemetry's own SDK, and no other one
+            from socketscope.telemetry.in_place import append_to_readers
+
+            append_to_readers(provider, self)
 
     def limit_channels(self, limit: int) -> None:
         """Give at most `limit` channels a name of their own on metrics."""

@@ -135,6 +135,7 @@ class ConnectionRecord:
         """Count from zero, and for `traffic` from now on."""
         self.traffic = traffic
         self.handling = traffic.handling
+        self.handling_since = 0
         if self.receive.text or self.receive.binary or self.transmit.text or self.transmit.binary:
             self.receive.clear()
             self.transmit.clear()
