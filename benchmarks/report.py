@@ -1,8 +1,8 @@
 """How long the report of a day takes, and how much memory, where the embedded store holds 1,000,000 connections of it.
 
 The day comes in through the store's own way: the events of every connection, and metrics of 20 processes every minute.
-Then a process of its own opens the store and makes the report: seconds from the first question to the last figure, and
-the greatest resident set of that process.
+Then a process of its own opens the store, makes the report and writes it in every form: seconds of all that, and the
+greatest resident set of that process.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from socketscope import semconv
 from socketscope.backends.embedded import EmbeddedBackend
 from socketscope.reports import period as days
 from socketscope.reports.collect import collect
+from socketscope.reports.form.compose import Edition
+from socketscope.reports.form.forms import Forms
 from socketscope.reports.options import ReportOptions
 from socketscope.store.ingest import SIGNALS, submit
 from socketscope.store.store import Store
@@ -228,12 +230,15 @@ def make(file: Path, day: date) -> Made:
     """Make the report of the day from the store at `file`, as it would be made two hours after midnight."""
     period = days.day(day, ZONE)
     now = period.until + 2 * 3600
+    started = time.perf_counter()
     store = Store.open(file, clock=lambda: round(now) * 10**9)
     backend = EmbeddedBackend(store)
-    started = time.perf_counter()
     report = asyncio.run(
         collect(period, backend, backend, backend="embedded", now=now, options=ReportOptions(zone=ZONE))
     )
+    forms = Forms(report, Edition())
+    forms.kept()
+    forms.document()
     seconds = time.perf_counter() - started
     store.close()
     summary = report.summary

@@ -95,6 +95,10 @@ def metrics_page() -> str:
             (
                 (code(semconv.SPAN_NAME), "The handshake; exported when it is answered."),
                 (code(semconv.SEGMENT_NAME), "A stretch of the open connection, child of the handshake's span."),
+                (
+                    code(semconv.MESSAGE_NAME),
+                    "A message that failed or was slow, or each: its handling or sending. A root, linked to the first.",
+                ),
             ),
         ),
     ]

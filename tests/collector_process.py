@@ -1,6 +1,7 @@
 """The real Collector with one destination's configuration, as a program to start."""
 
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from socketscope.demo.stack.collector import configurations
@@ -8,15 +9,18 @@ from socketscope.demo.stack.options import HOST, Options, free_port
 from socketscope.demo.stack.process import Program
 
 
-def collector_with(destination: str, options: Options, directory: Path, **more: str) -> Program:
-    """The Collector with the base configuration and one destination's; its OTLP ports are those of `options`."""
+def collector_with(
+    destination: str, options: Options, directory: Path, *, configs: Iterable[str] = (), **more: str
+) -> Program:
+    """The Collector with the base configuration and one destination's; its OTLP ports are those of `options`.
+
+    `configs`: what it is to merge besides.
+    """
     folder = configurations()[0].parent
+    merged = (str(folder / "base.yaml"), str(folder / f"{destination}.yaml"), *configs)
     return Program(
         "collector",
-        [
-            *(str(options.collector), "--config", str(folder / "base.yaml")),
-            *("--config", str(folder / f"{destination}.yaml")),
-        ],
+        [str(options.collector), *(argument for config in merged for argument in ("--config", config))],
         {
             "SOCKETSCOPE_COLLECTOR_GRPC": f"{HOST}:{options.otlp_grpc_port}",
             "SOCKETSCOPE_COLLECTOR_HTTP": f"{HOST}:{options.otlp_http_port}",

@@ -6,7 +6,9 @@ from otlp_requests import key_values, ns, resource, span, traces_request
 from socketscope import semconv
 
 OPEN, CLOSED, FOREIGN = "00000000000000a1", "00000000000000b2", "00000000000000c3"
-TRACE = {OPEN: b"\0" * 15 + b"\x0a", CLOSED: b"\xbb" * 16}
+BUSY = "00000000000000d4"
+MESSAGES = 50
+TRACE = {OPEN: b"\0" * 15 + b"\x0a", CLOSED: b"\xbb" * 16, BUSY: b"\xdd" * 16}
 SERVER, INTERNAL, CLIENT = Span.SPAN_KIND_SERVER, Span.SPAN_KIND_INTERNAL, Span.SPAN_KIND_CLIENT
 
 
@@ -110,6 +112,35 @@ def a_closed_connection(time=0.0):
             ),
             handshake(FOREIGN, time + 2, trace_id=trace_id, span_id=b"foreign0", parent=b"handshak"),
             span("other", time + 3, trace_id=trace_id, span_id=b"foreign1", parent_span_id=b"foreign0"),
+            of=resource("chat-1"),
+        ),
+    )
+
+
+def a_busy_connection(time=0.0):
+    """`BUSY`: a handshake and a segment, and more messages with spans of their own than a search gives traces."""
+    trace_id = TRACE[BUSY]
+    messages = [
+        span(
+            "WS /ws/{room} receive",
+            time + 1 + index / 100,
+            trace_id=bytes([0xDE, index]) * 8,
+            span_id=bytes([0xDE, index]) * 4,
+            kind=Span.SPAN_KIND_CONSUMER,
+            links=[Span.Link(trace_id=trace_id, span_id=b"busyhand")],
+            attributes=named(
+                {semconv.CONNECTION_ID: BUSY, semconv.DIRECTION: "receive"}
+                | ({semconv.MESSAGE_BYTES: 120, semconv.MESSAGE_TYPE: "text"} if index else {})
+                | ({} if index else {semconv.MESSAGES_SUPPRESSED: 7})
+            ),
+        )
+        for index in range(MESSAGES)
+    ]
+    return (
+        traces_request(
+            *messages,
+            handshake(BUSY, time, trace_id=trace_id, span_id=b"busyhand"),
+            segment(BUSY, time + 0.25, 0, trace_id=trace_id, span_id=b"busysegm", parent=b"busyhand"),
             of=resource("chat-1"),
         ),
     )

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+AS_IN_SCRIPTS_TEST = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -55,7 +56,7 @@ class Report:
 def pytest_passes(*arguments: str, **environment: str) -> tuple[bool, str]:
     """Run tests that must not be skipped; give whether all passed, and pytest's last line."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        [sys.executable, "-m", "pytest", *AS_IN_SCRIPTS_TEST, "-q", "-p", "no:cacheprovider", *arguments],
         cwd=ROOT,
         env={**os.environ, "CI": "true", **environment},
         capture_output=True,

@@ -36,12 +36,17 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A backend as reports ask it: `connections` where it keeps events, `trace` gives the address of a trace."""
+    """A backend as reports ask it.
+
+    `connections`: where it keeps events. `trace` gives the address of a trace. `console` is that of its page, where it
+    has one.
+    """
 
     name: str
     metrics: Metrics
     connections: Connections | None
     trace: Callable[[str], str | None]
+    console: str = ""
 
 
 Ask = Callable[[], AbstractAsyncContextManager[Asked]]
@@ -60,7 +65,7 @@ async def asking(options: BackendOptions, links: LinkOptions) -> AsyncIterator[A
         assert options.url is not None  # noqa: S101 - it is needed
         token = options.token.get_secret_value() if options.token else None
         async with await RemoteBackend.connect(options.url, token=token) as remote:
-            yield Asked(name=options.kind, metrics=remote, connections=remote, trace=remote.link)
+            yield Asked(name=options.kind, metrics=remote, connections=remote, trace=remote.link, console=options.url)
     else:
         async with chosen(options) as metrics:
             yield Asked(name=options.kind, metrics=metrics, connections=None, trace=links.trace)
@@ -78,7 +83,8 @@ async def make(
 ) -> Report:
     """Make the report of a period; raises what `collect` does.
 
-    `state` has the history of alerts, and the figures of days that were reported before.
+    `state` has the history of alerts, and the figures of days that were reported before. `link` is the address of a
+    console for what has no trace, where neither `options` nor the backend has one.
     """
     return await collect(
         of,
@@ -88,7 +94,7 @@ async def make(
         now=now,
         options=options,
         history=state.history if state else None,
-        links=Links(console=link or None, trace=asked.trace),
+        links=Links(console=options.link or asked.console or link or None, trace=asked.trace),
         kept=await asyncio.to_thread(_kept, state.reports, of) if state else (),
         progress=progress,
     )
@@ -109,13 +115,12 @@ async def reporting_over(
     `link` is the console's address, `wake` makes the delivery look into the outbox.
     """
     options = settings.reports
-    address = options.link or link
 
     async def make_one(of: Period) -> Report:
         async with ask() as asked:
-            return await make(of, asked, options, now=clock(), state=state, link=address)
+            return await make(of, asked, options, now=clock(), state=state, link=link)
 
-    daily = DailyReports(make_one, state, options, link=link, wake=wake, clock=clock)
+    daily = DailyReports(make_one, state, options, link=options.link or link, wake=wake, clock=clock)
     task = asyncio.create_task(daily.run(), name="socketscope-reports") if options.enabled else None
     try:
         yield Archive(state.reports)

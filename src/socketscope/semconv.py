@@ -122,6 +122,11 @@ SEGMENT_SEND_MAX = Attribute(
 )
 SEGMENT_INDEX = Attribute("websocket.segment.index", "0 for the first segment of a connection.")
 SUPPRESSED = Attribute("websocket.error.suppressed", "Errors since the last record that were counted, not recorded.")
+MESSAGE_BYTES = Attribute("websocket.message.size", "Payload bytes of a message, on its span, where they are known.")
+MESSAGES_SUPPRESSED = Attribute(
+    "websocket.message.suppressed",
+    "Failed and slow messages since the last such span that got none: there were too many.",
+)
 MESSAGING_SYSTEM = Attribute("messaging.system", "What the broker of a hub is built on.", ("memory", "redis"))
 BROKER_OUTCOME = Attribute(
     "websocket.hub.broker.outcome",
@@ -407,8 +412,12 @@ OPENED = Event("websocket.connection.opened", "A handshake was accepted.")
 PROGRESS = Event("websocket.connection.progress", "A segment ended and the connection goes on; counts are the life's.")
 CLOSED = Event("websocket.connection.closed", "The connection ended; counts are the life's.")
 ERROR = Event("websocket.error", "A handler raised; severity ERROR with `exception.*`, rate-limited.")
+ERRORS_SUPPRESSED = Event(
+    "websocket.errors.suppressed",
+    "So many errors had no record of their own, and none followed to say so; severity WARN, of no one connection.",
+)
 
-EVENTS: tuple[Event, ...] = (OPENED, PROGRESS, CLOSED, ERROR)
+EVENTS: tuple[Event, ...] = (OPENED, PROGRESS, CLOSED, ERROR, ERRORS_SUPPRESSED)
 
 EVENT_ATTRIBUTES: tuple[Attribute, ...] = (
     CONNECTION_ID, HTTP_ROUTE, SERVER_PORT, CHANNELS, USER_HASH, USER_KEY_ID, USER_ID, CLIENT_ADDRESS, USER_AGENT,
@@ -428,6 +437,8 @@ WIRE_KEY: Final = "socketscope.wire"
 
 SPAN_NAME = "WS {route}"
 SEGMENT_NAME = "WS {route} segment"
+MESSAGE_NAME = "WS {route} {action}"
+"""`action`: receive or send."""
 
 # What other instrumentations emit and socketscope reads --------------------------------
 

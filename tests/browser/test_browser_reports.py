@@ -110,7 +110,7 @@ def test_it_is_in_spanish_where_that_is_asked_for(show):
     keep(page, "gap-spanish-375")
 
 
-def test_the_console_shows_it_as_the_file_does_and_its_sandbox_cuts_nothing_off(browser, tmp_path):
+def test_the_console_leads_to_it_and_shows_it_as_the_file_does_and_its_sandbox_cuts_nothing_off(browser, tmp_path):
     state = State.open(tmp_path / "state.sqlite")
     state.reports.expect(MONDAY, due_at=0)
     state.reports.made(MONDAY, Forms(good(), Edition(link=LINK)).kept(), now=time.time())
@@ -123,7 +123,9 @@ def test_the_console_shows_it_as_the_file_does_and_its_sandbox_cuts_nothing_off(
         page = context.new_page()
         complaints = []
         page.on("console", lambda message: complaints.append(message.text))
-        page.goto(f"{service.url}/reports/{MONDAY}.html")
+        page.goto(service.url)
+        page.get_by_role("link", name="Page, Mon, 23 Nov 2026").click()
+        page.wait_for_url(f"{service.url}/reports/{MONDAY}.html")
         assert complaints == []
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 21, 27)"
         assert page.locator(".card .value").first.inner_text() == "18,432"

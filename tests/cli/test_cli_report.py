@@ -109,7 +109,9 @@ def test_a_running_console_is_asked_by_default(tmp_path):
         ran = report(*since, "--url", service.url, "--format", "json", cwd=tmp_path)
         assert ran.returncode == 0, ran.stderr
         assert {key: figures(ran.stdout)[key] for key in EXPECTED} == EXPECTED
-        assert json.loads(ran.stdout)["backend"] == "remote"
+        told = json.loads(ran.stdout)
+        assert told["backend"] == "remote"
+        assert {issue["link"] for issue in told["issues_detected"] if not issue["trace_id"]} == {service.url}
         by_configuration = report(*since, "--format", "json", cwd=tmp_path, SOCKETSCOPE_CONSOLE_PORT=str(service.port))
         assert figures(by_configuration.stdout) == figures(ran.stdout)
         locked = report(*since, "--data", tmp_path / "store", cwd=tmp_path)
@@ -160,6 +162,11 @@ def test_a_receiver_that_does_not_take_it_is_a_failure_that_is_told(store, tmp_p
         (("--until", "2026-11-23"), "expected --since too"),
         (("--since", "yesterday"), "expected a time in ISO 8601"),
         (("--since", "2026-11-23", "--until", "2026-11-22"), "later than since"),
+        (("--since", "nan"), "since=nan can't be used: expected a time from 1971 to 2261"),
+        (("--since", "2026-11-23", "--until", "1e30"), "until=1e+30 can't be used"),
+        (("--date", "9999-12-31"), "date='9999-12-31' can't be used: expected a day from 1971 to 2261"),
+        (("--date", "0001-01-01"), "expected a day from 1971 to 2261"),
+        (("--zone", ""), "--zone='' can't be used: expected a time zone"),
         (("--zone", "Madrid"), "--zone='Madrid' can't be used: expected a time zone"),
         (("--output", "/nowhere/day.html"), "--output='/nowhere/day.html' can't be used"),
         (("--url", "127.0.0.1:8300"), "--url='127.0.0.1:8300' can't be used"),
@@ -168,7 +175,7 @@ def test_a_receiver_that_does_not_take_it_is_a_failure_that_is_told(store, tmp_p
         (("--data", "/nowhere"), "the directory of a store that `serve` has made"),
         (("--send", "ghost"), "--send='ghost' can't be used: expected one of the notifiers that take reports (mail)"),
         (("--send", "pager"), "--send='pager' can't be used: expected one of the notifiers that take reports (mail)"),
-        (("--since", "2999-01-01", "--until", "2999-01-02", "--data", "STORE"), "a time that has begun"),
+        (("--since", "2199-01-01", "--until", "2199-01-02", "--data", "STORE"), "a time that has begun"),
     ],
 )
 def test_what_can_not_be_is_one_line_and_exit_code_2(store, tmp_path, arguments, expected):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from connection_spans import CLOSED, OPEN, a_closed_connection, an_open_connection
+from connection_spans import BUSY, CLOSED, OPEN, a_busy_connection, a_closed_connection, an_open_connection
 from console_process import serving_console
 from doubles.tempo_double import TempoDouble
 from otlp_requests import T0, put
@@ -25,7 +25,11 @@ def trace(socketscope, tmp_path):
 
 
 def fill(store):
-    for request in (*an_open_connection(NOW_LESS_T0), *a_closed_connection(NOW_LESS_T0)):
+    for request in (
+        *an_open_connection(NOW_LESS_T0),
+        *a_closed_connection(NOW_LESS_T0),
+        *a_busy_connection(NOW_LESS_T0),
+    ):
         put(store, request)
 
 
@@ -64,6 +68,16 @@ def test_an_open_connection_is_said_to_be_open_and_has_its_handlers_spans(trace,
     assert "server span of database" in ran.stdout
     assert "Open, for" in ran.stdout
     assert "Closed" not in ran.stdout
+
+
+def test_messages_are_told_by_their_direction_and_size(trace, console):
+    ran = trace(BUSY, "--url", console)
+    assert ran.returncode == 0, ran.stderr
+    rows = [" ".join(line.split()[1:]) for line in ran.stdout.splitlines() if "message received" in line]
+    assert rows[:2] == [
+        "1 s message received 1 s 7 others before it in its process had no span",
+        "1.01 s message received 1 s 120 B of text",
+    ]
 
 
 def test_json_is_the_timeline_and_the_link(trace, console):

@@ -13,7 +13,7 @@ from socketscope.demo.stack.collector import VERSION, configurations, version
 
 FOLDER = Path(__file__).parents[2] / "collector-config"
 DESTINATIONS = sorted(
-    path for path in FOLDER.glob("*.yaml") if path.stem not in ("base", "builder", "prometheus-server")
+    path for path in FOLDER.glob("*.yaml") if path.stem not in ("base", "builder", "prometheus-server", "tail-sampling")
 )
 
 
@@ -40,6 +40,16 @@ def test_all_destinations_together_are_their_union(otelcol):
     names = [name for one in pipelines for name in one]
     assert len(set(names)) == len(names), "one file's pipeline would replace another's"
     assert all("extensions" not in yaml.safe_load(path.read_text("utf-8"))["service"] for path in DESTINATIONS)
+
+
+@pytest.mark.parametrize("destination", ["datadog", "embedded", "jaeger"])
+def test_traces_to_any_destination_may_be_sampled(otelcol, destination):
+    named = f"yaml:service::pipelines::traces/{destination}::processors: [memory_limiter, tail_sampling]"
+    assert named.replace(destination, "jaeger") in (FOLDER / "tail-sampling.yaml").read_text("utf-8")
+    answer = validate(
+        otelcol, FOLDER / "base.yaml", FOLDER / f"{destination}.yaml", FOLDER / "tail-sampling.yaml", named
+    )
+    assert answer.returncode == 0, answer.stderr
 
 
 def test_prometheus_own_configuration_is_valid():

@@ -22,7 +22,7 @@ def archive(tmp_path):
     reports = state.reports
     for day, due_at in ((SUNDAY, 100), (MONDAY, 200), (TUESDAY, 300)):
         reports.expect(day, due_at=due_at)
-    reports.given_up(SUNDAY, now=150)
+    reports.given_up(SUNDAY, now=150, detail="no answer")
     reports.made(MONDAY, FORMS, now=201.5)
     reports.failed(TUESDAY, until=400, detail="the backend is down")
     yield Archive(reports)

@@ -3,7 +3,16 @@ double of Tempo."""
 
 import pytest
 
-from connection_spans import CLOSED, FOREIGN, OPEN, TRACE, a_closed_connection, an_open_connection
+from connection_spans import (
+    BUSY,
+    CLOSED,
+    FOREIGN,
+    OPEN,
+    TRACE,
+    a_busy_connection,
+    a_closed_connection,
+    an_open_connection,
+)
 from console_process import serving_console
 from doubles.tempo_double import TempoDouble
 from jaeger_process import JaegerProcess, required_jaeger
@@ -15,6 +24,7 @@ from socketscope.backends.jaeger import JaegerTraces
 from socketscope.backends.links import LinkOptions
 from socketscope.backends.remote import RemoteBackend
 from socketscope.backends.tempo import TempoTraces
+from socketscope.backends.timeline import is_message
 from socketscope.errors import BackendError, QueryError
 from socketscope.store.store import Store
 
@@ -85,7 +95,7 @@ PLACES = {"embedded": Embedded, "remote": Remote, "jaeger": Jaeger, "tempo doubl
 @pytest.fixture(scope="module", params=PLACES.values(), ids=PLACES.keys())
 def place(request, tmp_path_factory):
     with request.param(tmp_path_factory.mktemp("traces")) as place:
-        place.take(*an_open_connection(), *a_closed_connection())
+        place.take(*an_open_connection(), *a_closed_connection(), *a_busy_connection())
         yield place
 
 
@@ -139,6 +149,17 @@ async def test_a_closed_connection_has_its_end_and_nothing_of_another_in_the_sam
     assert last.attributes["websocket.close.code"] == 4001
     assert timeline.spans[0].parent_id == b"browser0".hex()
     assert [span.name for span in (await traces.timeline(FOREIGN, **PERIOD)).spans] == ["WS /ws/{room}", "other"]
+
+
+async def test_a_connection_is_there_however_many_of_its_messages_are(traces):
+    spans = (await traces.timeline(BUSY, **PERIOD)).spans
+    assert [span.span_id for span in spans if span.trace_id == TRACE[BUSY].hex()] == [
+        b"busyhand".hex(),
+        b"busysegm".hex(),
+    ]
+    messages = [span for span in spans if is_message(span)]
+    assert len(messages) >= 10
+    assert {link.span_id for span in messages for link in span.links} == {b"busyhand".hex()}
 
 
 @pytest.mark.parametrize("period", [(-600, -500), (500, 600)])

@@ -100,6 +100,28 @@ def test_options_of_code_go_before_the_environment_and_stand_everywhere(
         own.own_reporter(Options(segment=40))
 
 
+def carrier(_message: Any) -> None:
+    """Carries nothing."""
+
+
+@pytest.mark.parametrize("give", [socketscope.instrument, WebSocketMiddleware], ids=lambda give: give.__name__)
+def test_a_message_carrier_is_given_beside_the_options_of_the_environment(
+    captured: Capture, monkeypatch: pytest.MonkeyPatch, give: Any
+) -> None:
+    monkeypatch.setenv("SOCKETSCOPE_SEGMENT", "7")
+    reporter = own.own_reporter()
+    for _ in range(2):
+        give(raw, message_carrier=carrier)
+    assert (reporter.options.segment, reporter.options.message_carrier) == (7, carrier)
+    with pytest.raises(ConfigurationError, match="the same options everywhere"):
+        give(raw, message_carrier=lambda _: None)
+
+
+def test_a_message_carrier_is_put_into_options_of_code(captured: Capture) -> None:
+    socketscope.instrument(raw, options=Options(segment=40), message_carrier=carrier)
+    assert own.own_reporter().options == Options(segment=40, message_carrier=carrier)
+
+
 def test_a_second_destination_is_refused(captured: Capture) -> None:
     socketscope.instrument(raw, **captured.providers)
     other = MeterProvider(shutdown_on_exit=False)

@@ -36,6 +36,7 @@ class Metered:
         self.traffic = Traffic()
         self.transitions: list[Transition] = []
         self.long: list[int] = []
+        self.failed_sends: list[tuple[Any, int, Exception]] = []
         self.next: Any = None
         self.passed: list[Any] = []
         self.sending_takes = 0.0
@@ -62,6 +63,12 @@ class Metered:
     def handled(self, nanoseconds: int) -> None:
         self.long.append(nanoseconds)
         self.connection.handling_notable = nanoseconds
+
+    def waited(self, nanoseconds: int) -> None:
+        self.connection.waited(nanoseconds)
+
+    def send_failed(self, message: Any, nanoseconds: int, error: Exception) -> None:
+        self.failed_sends.append((message, nanoseconds, error))
 
     async def _inner_receive(self) -> Any:
         if isinstance(self.next, BaseException):

@@ -17,7 +17,7 @@ from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.reporter import Reporter
 from socketscope.telemetry.clock import Clock
 from socketscope.telemetry.process import Telemetry
-from socketscope.testing import AsgiClient, FakeClock, capture
+from socketscope.testing import AsgiClient, Capture, FakeClock, capture
 
 pytestmark = pytest.mark.anyio
 
@@ -273,25 +273,28 @@ async def test_a_trace_reads_while_the_connection_is_open_and_the_handlers_spans
 async def test_a_long_connection_has_segments_that_grow_up_to_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeClock()
     with capture(Options(segment=15), fake.clock) as captured:
-        timers: list[Any] = []
         loop = asyncio.get_running_loop()
-        call_later = loop.call_later
+        time, ahead = loop.time, 0.0
+        monkeypatch.setattr(loop, "time", lambda: time() + ahead)
 
-        def kept(delay: float, callback: Any, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
-            timers.append((delay, callback))
-            return call_later(delay, callback, *args, **kwargs)
+        async def later(seconds: float) -> None:
+            nonlocal ahead
+            fake.advance(seconds)
+            ahead += seconds
+            for _ in range(3):
+                await asyncio.sleep(0)
 
-        monkeypatch.setattr(loop, "call_later", kept)
         async with AsgiClient(captured.watch(chat()), "/ws/a") as client:
             await client.accepted()
             await echo(client, "one", "two")
-            fake.advance(10)
-            timers[0][1]()
+            await later(9)
+            assert captured.event_names().count("websocket.connection.progress") == 0
+            await later(1)
+            assert captured.event_names().count("websocket.connection.progress") == 1
             await echo(client, "three")
-            fake.advance(15)
-            timers[1][1]()
-            fake.advance(4)
-            assert [delay for delay, _ in timers] == [10, 15, 15]
+            await later(15)
+            assert captured.event_names().count("websocket.connection.progress") == 2
+            await later(14)
         first, second, last = captured.spans[1:]
         assert first.attributes is not None
         assert last.attributes is not None
@@ -515,6 +518,54 @@ async def test_error_records_are_rate_limited_and_the_suppressed_ones_counted() 
         errors = [event.log_record for event in captured.events if event.log_record.event_name == "websocket.error"]
         assert (errors[-1].attributes or {})["websocket.error.suppressed"] == 80
         assert captured.value("websocket.server.errors") == 101
+
+
+async def failing(captured: Capture, connections: int) -> None:
+    """So many connections, each of which fails."""
+    for _ in range(connections):
+        async with AsgiClient(captured.watch(chat()), "/ws/a") as client:
+            await client.accepted()
+            await client.send_text("raise")
+            await client.finished()
+
+
+def told_as_suppressed(captured: Capture) -> list[Any]:
+    return [
+        (event.log_record.event_name, (event.log_record.attributes or {})["websocket.error.suppressed"])
+        for event in captured.events
+        if event.log_record.event_name in {"websocket.error", "websocket.errors.suppressed"}
+    ]
+
+
+async def test_errors_without_a_record_are_told_once_it_is_quiet_though_no_other_error_comes() -> None:
+    fake = FakeClock()
+    with capture(clock=fake.clock) as captured:
+        await failing(captured, 50)
+        assert told_as_suppressed(captured) == [("websocket.error", 0)] * 20
+        fake.advance(2)
+        for _ in range(2):
+            async with AsgiClient(captured.watch(chat()), "/ws/a") as client:
+                await client.accepted()
+        assert told_as_suppressed(captured)[20:] == [("websocket.errors.suppressed", 30)]
+
+
+async def test_errors_without_a_record_are_told_before_the_process_ends() -> None:
+    with capture(clock=FakeClock().clock) as captured:
+        await failing(captured, 23)
+        app = captured.watch(chat())
+        messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+        async def receive() -> Any:
+            return messages.pop(0)
+
+        async def send(_message: Any) -> None: ...
+
+        await app({"type": "lifespan", "state": {}}, receive, send)
+        assert told_as_suppressed(captured)[20:] == [("websocket.errors.suppressed", 3)]
+        await failing(captured, 2)
+        captured.reporter.end_all()
+        captured.reporter.end_all()
+        assert told_as_suppressed(captured)[21:] == [("websocket.errors.suppressed", 2)]
 
 
 async def test_the_current_span_of_the_server_is_the_same_after_the_connection() -> None:

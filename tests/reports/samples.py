@@ -226,7 +226,14 @@ def good(**changed):
                 Highlight(kind="connections", value=18_432, reference=17_264, change=0.0677, against="same_weekday"),
                 Highlight(kind="busiest_hour", value=1_301, since=at(14), until=at(15)),
                 Highlight(kind="peak", value=1_377, reference=1_336),
-                Highlight(kind="errors", value=61, share=61 / 1_204_881, change=1.9, name="RuntimeError"),
+                Highlight(
+                    kind="errors",
+                    value=61,
+                    share=61 / 1_204_881,
+                    change=1.9,
+                    against="day_before",
+                    name="RuntimeError",
+                ),
                 Highlight(kind="alerts", value=1, reference=0, name="HighErrorRatio"),
             ],
             **changed,
@@ -250,12 +257,13 @@ def with_a_gap(**changed):
     return replace(
         whole,
         **{
-            "summary": of_all(blind),
+            "summary": of_all(blind, summary(vanished_connections=events(31, "unfinished_events"))),
             "fleet": metrics(
                 Fleet(instances=4, born=0, stopped=0, vanished=1, coverage=SEEN, gaps=[gap]), "gauge_range"
             ),
             "connections_per_hour": events(hours(values=values), "opened_events", certainty="at_least", coverage=SEEN),
             "top_channels": replace(whole.top_channels, certainty="at_least", coverage=SEEN),
+            "slowest_routes": replace(whole.slowest_routes, certainty="of_seen", coverage=SEEN),
             "closes": replace(whole.closes, certainty="at_least", coverage=SEEN),
             "handshakes": replace(whole.handshakes, certainty="at_least", coverage=SEEN),
             "issues_detected": [
@@ -266,15 +274,20 @@ def with_a_gap(**changed):
                     until=None,
                     name="chat-7f9c/2",
                     value=31,
+                    certainty="at_least",
                 ),
                 Issue(kind="gap", severity="warning", since=at(3), until=at(5, 10), name="chat-7f9c/2", value=6_567),
-                *whole.issues_detected,
+                *(
+                    replace(one, certainty="exact" if one.kind == "alert" else "at_least")
+                    for one in whole.issues_detected
+                ),
             ],
             "highlights": [
                 Highlight(kind="incomplete", value=6_567, share=SEEN.share),
                 Highlight(kind="connections", value=18_432),
-                Highlight(kind="vanished", value=1, reference=31),
+                Highlight(kind="busiest_hour", value=1_301, since=at(14), until=at(15)),
                 Highlight(kind="lost_links", value=412, share=0.0224),
+                Highlight(kind="vanished", value=1, reference=31),
             ],
             **changed,
         },

@@ -316,3 +316,14 @@ def test_the_loop_looks_at_the_clock_every_minute_at_least_and_goes_on_after_an_
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(service.daily.run())
     assert slept == [60, NAP, NAP]
+
+
+def test_a_day_that_the_zone_has_skipped_is_given_up_and_nobody_is_asked(desk):
+    apia = ZoneInfo("Pacific/Apia")
+    service = desk(zone="Pacific/Apia", now=datetime(2011, 12, 29, 12, tzinfo=apia).timestamp())
+    service.turn()
+    service.turn(datetime(2011, 12, 31, 3, tzinfo=apia).timestamp())
+    assert service.entries() == [(date(2011, 12, 30), "given_up")]
+    assert service.asked == []
+    [entry] = service.state.reports.entries(limit=1)
+    assert "a day that there was in Pacific/Apia" in entry.detail

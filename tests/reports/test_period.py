@@ -1,4 +1,5 @@
 import itertools
+import math
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,12 @@ def test_a_day_that_never_was_is_refused_with_its_zone():
         day(date(2011, 12, 30), "Pacific/Apia")
 
 
+@pytest.mark.parametrize("of", [date.min, date(1970, 12, 31), date(2262, 1, 1), date.max])
+def test_a_day_of_which_there_can_be_no_telemetry_is_refused(of):
+    with pytest.raises(ConfigurationError, match="from 1971 to 2261"):
+        day(of, MADRID)
+
+
 def test_days_adjoin_through_a_whole_year():
     days = [day(date.fromordinal(date(2026, 1, 1).toordinal() + number), MADRID) for number in range(365)]
     assert all(one.until == other.since for one, other in itertools.pairwise(days))
@@ -67,7 +74,16 @@ def test_any_period_may_be_reported_and_one_that_is_a_day_is_known_as_such():
     assert between(of.since, of.since + 60, MADRID).hours == pytest.approx(1 / 60)
 
 
-@pytest.mark.parametrize(("since", "until", "told"), [(10, 10, "later than since"), (0, 367 * 86_400, "366 days")])
+@pytest.mark.parametrize(
+    ("since", "until", "told"),
+    [
+        (10**9, 10**9, "later than since"),
+        (10**9, 10**9 + 367 * 86_400, "366 days"),
+        (math.nan, 10**9, "since=nan"),
+        (10**9, math.inf, "until=inf"),
+        (0, 86_400, "since=0.*from 1971 to 2261"),
+    ],
+)
 def test_periods_that_are_none_or_too_long_are_refused(since, until, told):
     with pytest.raises(ConfigurationError, match=told):
         between(since, until, "UTC")

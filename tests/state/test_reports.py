@@ -33,9 +33,10 @@ def test_what_is_due_first_comes_first_and_what_was_given_up_never(reports):
     assert reports.next().date == MONDAY
     reports.failed(MONDAY, until=300, detail="")
     assert reports.next().date == TUESDAY
-    reports.given_up(TUESDAY, now=250)
+    reports.given_up(TUESDAY, now=250, detail="no answer")
     assert reports.next().date == MONDAY
-    assert [(one.date, one.status) for one in reports.entries(limit=1)] == [(TUESDAY, "given_up")]
+    [last] = reports.entries(limit=1)
+    assert (last.date, last.status, last.attempts, last.detail) == (TUESDAY, "given_up", 1, "no answer")
 
 
 def test_each_form_is_read_as_it_was_kept_until_it_is_too_old(reports):

@@ -2,6 +2,7 @@ import { Cards } from "./components/Cards";
 import { Channels } from "./components/Channels";
 import { ConnectionTable } from "./components/ConnectionTable";
 import { Header } from "./components/Header";
+import { Reports } from "./components/Reports";
 import { SignIn } from "./components/SignIn";
 import { SignOut } from "./components/SignOut";
 import { StaleNote } from "./components/StaleNote";
@@ -54,6 +55,7 @@ export function App() {
           </div>
           <ConnectionTable />
         </div>
+        <Reports />
       </main>
     </>
   );

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from socketscope import semconv
 from socketscope.backends.base import Capabilities, Timeline, TraceSpan
@@ -14,11 +14,11 @@ from socketscope.backends.http import Access, JsonClient, OverHttp
 from socketscope.backends.jaeger_model import attributes_of, spans_of_traces
 from socketscope.backends.links import jaeger_trace
 from socketscope.backends.otlp_json import spans_of
-from socketscope.backends.timeline import checked_id, timeline_of
+from socketscope.backends.timeline import checked_id, timeline_of, unread_traces
 from socketscope.errors import BackendError, BackendStatusError
 
 MOST_TRACES: Final = 20
-"""Traces that are read for one connection: its own, and one for each message that was slow or failed."""
+"""Traces that a search finds for one connection: its own, and those of messages."""
 _EARLIER: Final = 900.0
 """Seconds. Jaeger searches by the start of spans; a segment that reaches into the period began before it."""
 _UNREADABLE: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -47,6 +47,8 @@ class JaegerTraces(OverHttp):
         spans: list[TraceSpan] = []
         for name in [service] if service else await self._services():
             spans += await self._search(connection_id, name, since - _EARLIER, until)
+        for trace_id in unread_traces(connection_id, spans):
+            spans += await self._trace(trace_id)
         return timeline_of(connection_id, spans, since=since, until=until)
 
     def link(self, trace_id: str) -> str | None:
@@ -112,6 +114,18 @@ class JaegerTraces(OverHttp):
                 "limit": MOST_TRACES,
             },
         )
+        return self._spans_of(answer)
+
+    async def _trace(self, trace_id: str) -> Sequence[TraceSpan]:
+        """Read a trace; one that is there no more is empty."""
+        try:
+            return self._spans_of(await self._client.get(f"api/traces/{trace_id}"))
+        except BackendStatusError as error:
+            if error.status != 404:
+                raise
+            return ()
+
+    def _spans_of(self, answer: Any) -> Sequence[TraceSpan]:
         try:
             return list(spans_of_traces(answer["data"] or ()))
         except _UNREADABLE as error:

@@ -9,11 +9,11 @@ from socketscope.backends.base import Capabilities, Timeline, TraceSpan
 from socketscope.backends.http import Access, JsonClient, OverHttp
 from socketscope.backends.links import LinkOptions, traceql
 from socketscope.backends.otlp_json import spans_of
-from socketscope.backends.timeline import checked_id, timeline_of
+from socketscope.backends.timeline import checked_id, timeline_of, unread_traces
 from socketscope.errors import BackendError, BackendStatusError
 
 MOST_TRACES: Final = 20
-"""Traces that are read for one connection: its own, and one for each message that was slow or failed."""
+"""Traces that a search finds for one connection: its own, and those of messages."""
 
 
 class TempoTraces(OverHttp):
@@ -42,6 +42,8 @@ class TempoTraces(OverHttp):
             raise self._unreadable("search", error) from error
         spans: list[TraceSpan] = []
         for trace_id in trace_ids:
+            spans += await self._trace(trace_id, period)
+        for trace_id in unread_traces(connection_id, spans):
             spans += await self._trace(trace_id, period)
         return timeline_of(connection_id, spans, since=since, until=until)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from socketscope import semconv
@@ -48,6 +48,27 @@ def timeline_of(connection_id: str, spans: Iterable[TraceSpan], *, since: float,
         waiting += children[span.trace_id, span.span_id]
     ordered = sorted(chosen.values(), key=lambda span: (span.start, _depth(span, chosen), span.end, span.span_id))
     return Timeline(connection_id, ordered, closed=any(is_last_segment(span) for span in ordered))
+
+
+def unread_traces(connection_id: str, spans: Collection[TraceSpan]) -> list[str]:
+    """Give the traces that the connection's messages are linked to, and of which there is no span yet.
+
+    A search for a connection's id finds as many traces as it may; with many spans of messages its own may not be among
+    them, and they all lead there.
+    """
+    read = {span.trace_id for span in spans}
+    linked = (
+        link.trace_id
+        for span in spans
+        if is_message(span) and _connection_of(span) == connection_id
+        for link in span.links
+    )
+    return [trace_id for trace_id in dict.fromkeys(linked) if trace_id not in read]
+
+
+def is_message(span: TraceSpan) -> bool:
+    """Whether a span is that of a single message."""
+    return semconv.DIRECTION.name in span.attributes and semconv.CONNECTION_ID.name in span.attributes
 
 
 def is_segment(span: TraceSpan) -> bool:

@@ -57,6 +57,7 @@ COMMANDS: Final = {
     "report": Entry("server"),
     "rules": Entry("server"),
     "notify": Entry("server"),
+    "doctor": Entry("otlp"),
 }
 """All commands, in the order of the help. `socketscope.cli.NAME` has the function, or the group of commands, `NAME`."""
 

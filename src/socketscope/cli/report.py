@@ -162,7 +162,6 @@ async def _make(of: Period, settings: Settings, progress: Callable[[int, int], N
             settings.reports,
             now=time.time(),
             state=state,
-            link=settings.reports.link or "",
             progress=progress,
         )
 
@@ -177,28 +176,21 @@ def _by_name(output: Path) -> Kept:
 async def _open(settings: Settings) -> AsyncIterator[tuple[Asked, State | None]]:
     """Open the backend, and beside an embedded one the state of alerts and reports."""
     from socketscope.alerting import opened
-    from socketscope.errors import ConfigurationError
+    from socketscope.cli.stored import opened_store
     from socketscope.reporting import asking
     from socketscope.service import own
-    from socketscope.store.store import Store
 
     if settings.backend.kind != "embedded":
         async with asking(settings.backend, settings.links) as asked:
             yield asked, None
         return
-    file, state_file = settings.store.file, settings.state_file
-    if file is None or not await asyncio.to_thread(file.is_file):
-        raise ConfigurationError("--data", str(file and file.parent), "the directory of a store that `serve` has made")
-    store = await asyncio.to_thread(Store.open, file)
-    try:
-        async with own(store, settings.links) as asked:
-            if state_file is None or not await asyncio.to_thread(state_file.is_file):
-                yield asked, None
-            else:
-                async with opened(state_file) as state:
-                    yield asked, state
-    finally:
-        await asyncio.to_thread(store.close)
+    async with opened_store(settings) as store, own(store, settings.links) as asked:
+        state_file = settings.state_file
+        if state_file is None or not await asyncio.to_thread(state_file.is_file):
+            yield asked, None
+        else:
+            async with opened(state_file) as state:
+                yield asked, state
 
 
 def _period(date: str | None, since: str | None, until: str | None, zone: str) -> Period:
@@ -244,7 +236,7 @@ def _reports(settings: Settings, zone: str | None, language: Language | None) ->
     from socketscope.reports.options import known_zone
 
     try:
-        changed = given(zone=zone and known_zone(zone), language=language and language.value)
+        changed = given(zone=None if zone is None else known_zone(zone), language=language and language.value)
     except ValueError as error:
         raise ConfigurationError("--zone", zone, str(error)) from None
     return settings.reports.model_copy(update=changed)

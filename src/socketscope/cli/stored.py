@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncIterator[Store]:
-    """Open the store of `settings`. Raises `ConfigurationError` where there is none, and `StoreError`."""
+    """Open the store of `settings`; nothing in it is deleted, however old it is.
+
+    Raises `ConfigurationError` where there is none, and `StoreError`.
+    """
+    from socketscope.store.retention import EVERYTHING
     from socketscope.store.store import Store
 
     file = settings.store.file
     if file is None or not await asyncio.to_thread(file.is_file):
         raise ConfigurationError("--data", str(file and file.parent), "the directory of a store that `serve` has made")
-    store = await asyncio.to_thread(Store.open, file)
+    store = await asyncio.to_thread(Store.open, file, retention=EVERYTHING)
     try:
         yield store
     finally:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from socketscope import semconv
 from socketscope.backends.base import Timeline, TraceSpan
-from socketscope.backends.timeline import is_handshake, is_last_segment, is_segment
+from socketscope.backends.timeline import is_handshake, is_last_segment, is_message, is_segment
 
 _WIDE: Final = 200
 """Columns where the output is no terminal, so that nothing is cut."""
@@ -96,6 +96,8 @@ def _identity(timeline: Timeline) -> Iterator[tuple[str, str]]:
 def _name(span: TraceSpan) -> str:
     if is_segment(span):
         return f"segment {span.attributes[semconv.SEGMENT_INDEX.name]}"
+    if is_message(span):
+        return "message received" if span.attributes[semconv.DIRECTION.name] == "receive" else "message sent"
     return "handshake" if is_handshake(span) else span.name
 
 
@@ -114,6 +116,11 @@ def _what(span: TraceSpan) -> str:
         parts = [str(told[semconv.HANDSHAKE_OUTCOME.name])]
         if status := told.get(semconv.HTTP_STATUS.name):
             parts.append(f"status {status}")
+    elif is_message(span):
+        bytes_, kind = told.get(semconv.MESSAGE_BYTES.name), told.get(semconv.MESSAGE_TYPE.name)
+        parts = [f"{size(bytes_)} of {kind}"] if bytes_ is not None and kind else []
+        if suppressed := told.get(semconv.MESSAGES_SUPPRESSED.name):
+            parts.append(f"{suppressed} others before it in its process had no span")
     else:
         parts = [f"{span.kind} span of {span.service}"]
     if error := told.get(semconv.ERROR_TYPE.name) or (span.status_message if span.status == "error" else None):

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, MutableSet
 from contextvars import ContextVar
 from typing import TypeVar
 
-from socketscope.instrumentation.reporter import Reporter, Watched
+from socketscope.instrumentation.reporter import Reporter
+from socketscope.instrumentation.watched import Watched
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from socketscope.instrumentation.reporter import Watched
+from socketscope.instrumentation.watched import Watched
 from socketscope.telemetry.record import ConnectionRecord
 
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]

@@ -14,7 +14,7 @@ from socketscope.errors import ConfigurationError
 from socketscope.instrumentation import patches
 from socketscope.instrumentation.frameworks import patch_frameworks
 from socketscope.instrumentation.middleware import WebSocketMiddleware
-from socketscope.instrumentation.options import Options
+from socketscope.instrumentation.options import MessageCarrier, Options
 from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.replacing import Undo
 
@@ -26,8 +26,9 @@ App = TypeVar("App")
 class SocketscopeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as above
     """Watches every WebSocket connection of every application that this process serves.
 
-    `instrument(options=..., tracer_provider=..., meter_provider=..., logger_provider=...)`: options default to the
-    `SOCKETSCOPE_*` variables, providers to the global ones. `uninstrument()` restores what was patched.
+    `instrument(options=..., message_carrier=..., tracer_provider=..., meter_provider=..., logger_provider=...)`:
+    options default to the `SOCKETSCOPE_*` variables, providers to the global ones. `uninstrument()` restores what was
+    patched.
     """
 
     _undo: list[Undo]
@@ -53,19 +54,23 @@ class SocketscopeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # as abo
         self._undo = []
 
 
-def instrument(app: App, *, options: Options | None = None, **providers: Any) -> App | WebSocketMiddleware:
+def instrument(
+    app: App, *, options: Options | None = None, message_carrier: MessageCarrier | None = None, **providers: Any
+) -> App | WebSocketMiddleware:
     """Watch the WebSocket connections of one application: `app = socketscope.instrument(app)`.
 
     A Starlette or FastAPI application gets the middleware added and is returned itself; any other ASGI application
     is returned wrapped. Calling it twice, or under `opentelemetry-instrument`, counts nothing twice. Providers other
-    than the global ones: `tracer_provider`, `meter_provider`, `logger_provider`. Raises `ConfigurationError` for a
-    `SOCKETSCOPE_*` variable that can't be used, TypeError for something that is no ASGI application.
+    than the global ones: `tracer_provider`, `meter_provider`, `logger_provider`. `message_carrier` finds the trace
+    context in a message (`Options.message_carrier`), beside whatever the options are otherwise. Raises
+    `ConfigurationError` for a `SOCKETSCOPE_*` variable that can't be used, TypeError for something that is no ASGI
+    application.
     """
     if not callable(app):
         raise TypeError(
             f"instrument() takes an ASGI application, not {type(app).__name__}: pass the application itself"
         )
-    reporter = own_reporter(options, **providers)
+    reporter = own_reporter(options, message_carrier=message_carrier, **providers)
     patches.patch_opentelemetry_asgi()
     patch_frameworks()
     if (starlette := _as_starlette(app)) is None:

@@ -25,6 +25,12 @@ class Listener(Protocol):
     def handled(self, nanoseconds: int) -> None:
         """Take note of a handling that took longer than `handling_notable`."""
 
+    def waited(self, nanoseconds: int) -> None:
+        """Take note of a send that took longer than `WAITED`."""
+
+    def send_failed(self, message: Message, nanoseconds: int, error: Exception) -> None:
+        """Take note of a send that raised."""
+
 
 NO_DATA = -1
 
@@ -90,6 +96,7 @@ def metered(
             await inner_send(message)
         except Exception as error:
             connection.send_failed(message, error)
+            listener.send_failed(message, now() - started, error)
             raise
         try:
             if sends_text:
@@ -112,7 +119,7 @@ def metered(
         sent.bytes += size
         connection.sent_at = at = now()
         if at - started > WAITED:
-            connection.waited(at - started)
+            listener.waited(at - started)
 
     return receive, send
 

@@ -11,11 +11,14 @@ from opentelemetry import context as otel_context
 from socketscope.instrumentation import current
 from socketscope.instrumentation.asgi import ASGIApp, Message, Receive, Scope, Send
 from socketscope.instrumentation.connection import State, Transition
+from socketscope.instrumentation.each_message import each_message
 from socketscope.instrumentation.meter import metered
 from socketscope.instrumentation.native import FrameworkTraces
-from socketscope.instrumentation.options import Options
+from socketscope.instrumentation.options import MessageCarrier, Options
 from socketscope.instrumentation.own import own_reporter
-from socketscope.instrumentation.reporter import Reporter, Watched
+from socketscope.instrumentation.reporter import Reporter
+from socketscope.instrumentation.segments import FIRST_SEGMENT, Segments, segments_of
+from socketscope.instrumentation.watched import Watched
 from socketscope.telemetry.flush import flush_in_thread
 
 _logger = logging.getLogger(__name__)
@@ -27,12 +30,20 @@ SCOPE_KEY = "socketscope"
 class WebSocketMiddleware:
     """Watches every WebSocket connection of `app`; HTTP and lifespan pass through, telemetry is flushed at shutdown.
 
-    `options` default to the `SOCKETSCOPE_*` variables. Raises `ConfigurationError` for one that can't be used.
+    `options` default to the `SOCKETSCOPE_*` variables; `message_carrier` is theirs too, and can be given by itself.
+    Raises `ConfigurationError` for one that can't be used.
     """
 
-    def __init__(self, app: ASGIApp, *, options: Options | None = None, reporter: Reporter | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        options: Options | None = None,
+        message_carrier: MessageCarrier | None = None,
+        reporter: Reporter | None = None,
+    ) -> None:
         self.app = app
-        self.reporter = reporter or own_reporter(options)
+        self.reporter = reporter or own_reporter(options, message_carrier=message_carrier)
         self._framework_traces = FrameworkTraces(app)
         self.flushed = False
         """Whether the telemetry was flushed at the end of the lifespan."""
@@ -66,6 +77,7 @@ class WebSocketMiddleware:
         async def wrapped(message: Message) -> None:
             # uvicorn dies by the signal once this is sent: nothing that runs at exit would run.
             if message["type"] in {"lifespan.shutdown.complete", "lifespan.shutdown.failed"}:
+                self.reporter.tell_suppressed()
                 await flush_in_thread()
                 self.flushed = True
             await send(message)
@@ -82,29 +94,27 @@ def _is_cancelled_by_nobody() -> bool:
     return task is not None and not task.cancelling()
 
 
-FIRST_SEGMENT = 10.0
-"""Seconds of a connection's first segment. Each next one is twice as long, up to `options.segment`: what a young
-connection does is to be seen soon, and an old one costs little."""
-
-
 class _Watching:
     """Hands what happens on a connection to the reporter, and ends a segment of its trace from time to time."""
 
-    __slots__ = ("_inner_receive", "_length", "_reporter", "_timer", "_token", "_watched")
+    __slots__ = ("_inner_receive", "_length", "_reporter", "_segments", "_token", "_watched", "due")
 
     def __init__(self, reporter: Reporter, watched: Watched, inner_receive: Receive) -> None:
         self._reporter = reporter
         self._watched = watched
         self._inner_receive = inner_receive
-        self._timer: asyncio.TimerHandle | None = None
+        self._segments: Segments | None = None
         self._length = FIRST_SEGMENT
+        self.due = 0.0
         self._token = otel_context.attach(watched.context) if watched.context is not None else None
         current.enter(reporter, watched)
 
     def callables(self, inner_send: Send) -> tuple[Receive, Send]:
-        now = self._reporter.telemetry.clock.monotonic
-        receive, send = metered(self._watched, self._inner_receive, inner_send, now, self)
-        self._watched.sends = (send, inner_send)
+        reporter, watched = self._reporter, self._watched
+        receive, send = metered(watched, self._inner_receive, inner_send, reporter.telemetry.clock.monotonic, self)
+        watched.sends = (send, inner_send)
+        if reporter.messages.looked_at:
+            return each_message(reporter.messages, watched, receive, send)
         return receive, send
 
     def changed(self, transition: Transition) -> None:
@@ -114,20 +124,29 @@ class _Watching:
         if context is not watched.context and watched.context is not None and otel_context.get_current() is context:
             otel_context.attach(watched.context)  # the span that has ended need not be kept; `leave` undoes it all
         if transition is Transition.ACCEPTED and watched.told:
-            self._start_segment()
+            self._begin_segments()
 
     def handled(self, nanoseconds: int) -> None:
         self._reporter.handled(self._watched, nanoseconds)
+
+    def waited(self, nanoseconds: int) -> None:
+        self._reporter.waited(self._watched, nanoseconds)
+
+    def send_failed(self, message: Message, nanoseconds: int, error: Exception) -> None:
+        if message.get("type") == "websocket.send":
+            self._reporter.send_failed(self._watched, nanoseconds, error)
 
     def failed(self, error: BaseException) -> None:
         """Note that the application raised `error`."""
         if _is_cancelled_by_nobody():
             self._watched.cancels_itself()
-        self._reporter.raised(self._watched, error)
+        self._reporter.raised(self._watched, error, handling=True)
 
     def end(self, error: BaseException | None) -> None:
         """Note that the application returned, or raised `error`."""
         watched, telemetry = self._watched, self._reporter.telemetry
+        if watched.handling_since or watched.message_span is not None:
+            self._reporter.handling_ends(watched)
         now = telemetry.clock.monotonic()
         looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
         if looked_away and watched.state is State.OPEN:
@@ -140,24 +159,29 @@ class _Watching:
 
     def leave(self) -> None:
         """Give the task back as it was."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._segments is not None:
+            self._segments.discard(self)
         current.leave()
         if self._token is not None:
             otel_context.detach(self._token)
 
-    def _start_segment(self) -> None:
+    def end_segment(self) -> None:
+        """End the running segment of the connection's trace, and set when the next one is due."""
+        self._reporter.segment(self._watched)
+        self._set_due(asyncio.get_running_loop())
+
+    def _begin_segments(self) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # another event loop library: the connection is one segment
             return
-        self._timer = loop.call_later(min(self._length, self._reporter.options.segment), self._next_segment)
-        self._length *= 2
+        self._segments = segments_of(loop)
+        self._set_due(loop)
+        self._segments.add(self)
 
-    def _next_segment(self) -> None:
-        self._reporter.segment(self._watched)
-        if self._watched.state is State.OPEN:
-            self._start_segment()
+    def _set_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.due = loop.time() + min(self._length, self._reporter.options.segment)
+        self._length *= 2
 
 
 def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Reporter) -> None:

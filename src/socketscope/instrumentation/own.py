@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from socketscope.errors import ConfigurationError
-from socketscope.instrumentation.options import Options, from_environment
+from socketscope.instrumentation.options import MessageCarrier, Options, from_environment
 from socketscope.instrumentation.reporter import Reporter
 from socketscope.telemetry.process import process_telemetry
 
@@ -21,12 +22,18 @@ class _Own:
     providers: Mapping[str, Any] = MappingProxyType({})
 
 
-def own_reporter(options: Options | None = None, **providers: Any) -> Reporter:
+def own_reporter(
+    options: Options | None = None, *, message_carrier: MessageCarrier | None = None, **providers: Any
+) -> Reporter:
     """Give the one reporter of this process, made at the first call.
 
-    Options and providers given in code go before those of the environment. Raises `ConfigurationError` where code
-    gives different ones in two places: counts of one process have one set of limits, one key and one destination.
+    Options and providers given in code go before those of the environment; a `message_carrier` is put into either.
+    Raises `ConfigurationError` where code gives different ones in two places: counts of one process have one set of
+    limits, one key and one destination.
     """
+    if message_carrier is not None:
+        base = options or _Own.options or from_environment(os.environ)
+        options = dataclasses.replace(base, message_carrier=message_carrier)
     given = {name: provider for name, provider in providers.items() if provider is not None}
     if _Own.options is not None and options not in (None, _Own.options):
         raise ConfigurationError("options", options, f"the same options everywhere in a process, here {_Own.options}")

@@ -14,7 +14,8 @@ from typing import Any
 
 from socketscope.instrumentation.middleware import SCOPE_KEY, WebSocketMiddleware
 from socketscope.instrumentation.replacing import Undo, replace, together, when_imported
-from socketscope.instrumentation.reporter import CLOSE_FRAME_KEY, Reporter
+from socketscope.instrumentation.reporter import Reporter
+from socketscope.instrumentation.watched import CLOSE_FRAME_KEY
 from socketscope.telemetry.flush import at_the_end, flush, flush_in_thread
 
 
@@ -46,7 +47,7 @@ def patch_uvicorn(reporter: Reporter) -> Undo:
             "uvicorn.server",
             lambda module: together(
                 replace(module.Server, "startup", lambda original: _startup(original, reporter)),
-                replace(module.Server, "shutdown", _shutdown),
+                replace(module.Server, "shutdown", lambda original: _shutdown(original, reporter)),
             ),
         ),
     )
@@ -145,13 +146,14 @@ def _startup(original: Callable[..., Any], reporter: Reporter) -> Callable[..., 
     return startup
 
 
-def _shutdown(original: Callable[..., Any]) -> Callable[..., Any]:
+def _shutdown(original: Callable[..., Any], reporter: Reporter) -> Callable[..., Any]:
     async def shutdown(server: Any, *args: Any, **kwargs: Any) -> None:
         try:
             await original(server, *args, **kwargs)
         finally:
             # Applications without a lifespan, or whose shutdown failed: at SIGTERM uvicorn runs no exit handlers.
             if not getattr(server.config.loaded_app, "flushed", False):
+                reporter.tell_suppressed()
                 await flush_in_thread()
 
     return shutdown

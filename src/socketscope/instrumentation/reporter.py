@@ -6,99 +6,31 @@ swallowed.
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span
-from typing_extensions import override
 
 from socketscope import semconv
-from socketscope.instrumentation.connection import Connection, State, Transition
-from socketscope.instrumentation.identity import (
-    UserHash,
-    clean,
-    connection_id,
-    raw_header,
-    truncated_address,
-    user_agent,
-)
+from socketscope.instrumentation.connection import State, Transition
+from socketscope.instrumentation.harmless import harmless
+from socketscope.instrumentation.identity import UserHash, clean, raw_header, truncated_address, user_agent
+from socketscope.instrumentation.messages import Messages
 from socketscope.instrumentation.native import native_span
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
+from socketscope.instrumentation.watched import Watched
 from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
-from socketscope.telemetry.record import REMEMBERED, error_type, life_attributes
+from socketscope.telemetry.record import error_type, life_attributes
 from socketscope.telemetry.sdk_present import Awaited
 from socketscope.telemetry.spans import Spans, enrich
 
 _logger = logging.getLogger(__name__)
-
-CLOSE_FRAME_KEY = "socketscope.close_frame"
-"""Key of the scope under which a hook of the server leaves `code` and `reason` of the client's close frame, where the
-server does not tell them to the application."""
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _harmless(
-    method: Callable[Concatenate[Reporter, P], R],
-) -> Callable[Concatenate[Reporter, P], R | None]:
-    def guarded(reporter: Reporter, /, *args: P.args, **kwargs: P.kwargs) -> R | None:
-        try:
-            return method(reporter, *args, **kwargs)
-        except Exception:
-            reporter.failed()
-            return None
-
-    return functools.wraps(method)(guarded)
-
-
-class Watched(Connection):
-    """A connection with the spans that belong to it."""
-
-    __slots__ = (
-        "context",
-        "entry_path",
-        "entry_root_path",
-        "handshake_span",
-        "ignored",
-        "scope",
-        "sends",
-        "server_span",
-        "told",
-        "traced",
-    )
-
-    def __init__(self, scope: MutableMapping[str, Any], started_at: int, started_wall: int) -> None:
-        super().__init__(connection_id(), started_at, started_wall)
-        self.scope: MutableMapping[str, Any] = scope
-        self.sends: tuple[Any, Any] | None = None
-        """`send` as the application has it and the server's own, for who counts what he sends (`direct.py`)."""
-        # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
-        self.entry_root_path: str = scope.get("root_path", "")
-        self.entry_path: str = scope.get("path", "")
-        self.ignored = False
-        self.handshake_span: Span | None = None
-        self.traced = False
-        """Whether the handshake's span is recorded, and so those of the segments: it is decided once."""
-        self.told = False
-        """Whether somebody takes the spans or the events of this connection."""
-        self.server_span: Span | None = None
-        """The span of the framework's own telemetry, where it has one open for the whole connection."""
-        self.context: Context | None = None
-        """Context with the handshake span: the parent of segments, the correlation of events. None: the current one."""
-
-    @override
-    def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
-        frame = self.scope.get(CLOSE_FRAME_KEY)
-        return super()._disconnected(message if frame is None else {**message, **frame}, now)
 
 
 class Reporter:
@@ -121,6 +53,7 @@ class Reporter:
             with_user_id=options.user_id,
             provider=providers.get("logger_provider"),
         )
+        self.messages = Messages(self.telemetry, options, spans, self.failed)
         self._tells = Awaited(lambda: spans.on or events.on)
 
     def failed(self) -> None:
@@ -165,9 +98,12 @@ class Reporter:
         except Exception:
             self.failed()
 
-    @_harmless
-    def raised(self, watched: Watched, error: BaseException) -> None:
-        """Report an exception of the handler, unless it only says that the client is gone."""
+    @harmless
+    def raised(self, watched: Watched, error: BaseException, *, handling: bool = False) -> None:
+        """Report an exception of the handler, unless it only says that the client is gone.
+
+        `handling`: with it ended the handling of the message in hand.
+        """
         if watched.ignored or watched.is_departure(error):
             return
         if watched.state is State.HANDSHAKE:
@@ -176,35 +112,44 @@ class Reporter:
         watched.errors += 1
         self.telemetry.accumulators.error(watched.where, error_type(error), watched.phase_of(error))
         self._events.error(watched.context, watched, error, wall=self.telemetry.clock.wall())
+        if handling:
+            self.handling_ends(watched, error)
 
-    @_harmless
+    @harmless
     def cut(self, watched: Watched, code: int, reason: str) -> None:
         """Report that the server drops a connection without a close frame, and why."""
         if (transition := watched.cut(code, reason, self.telemetry.clock.monotonic())) is not None:
             self.changed(watched, transition)
 
-    @_harmless
+    @harmless
     def answered(self, watched: Watched, error: BaseException) -> None:
         """Report an exception of the handler that its framework answers itself, by a close or a response."""
         if not watched.is_departure(error):
-            self.raised(watched, error)
+            self.raised(watched, error, handling=True)
             watched.failed_inside(error)
 
-    @_harmless
+    @harmless
     def packet(self, kind: int, direction: str) -> None:
         """Count a packet of engine.io, which numbers its types."""
         self.telemetry.accumulators.packet(kind, direction)
 
-    @_harmless
+    @harmless
     def end_all(self) -> None:
         """End the connections that are still open: the process ends, and their handlers are not told."""
         for record in self.telemetry.live.records():
             if isinstance(record, Watched):
+                self.handling_ends(record)
                 transition = record.finished(CancelledError(), self.telemetry.clock.monotonic())
                 if transition is not None:
                     self.changed(record, transition)
+        self.tell_suppressed()
 
-    @_harmless
+    @harmless
+    def tell_suppressed(self) -> None:
+        """Tell what was counted and not recorded, before the process ends."""
+        self._events.tell_suppressed(wall=self.telemetry.clock.wall())
+
+    @harmless
     def segment(self, watched: Watched) -> None:
         """End the running segment of an open connection and begin the next."""
         if watched.ignored or watched.state is not State.OPEN:
@@ -213,21 +158,41 @@ class Reporter:
         if watched.traced:
             self._spans.segment(watched.context, watched, end_wall=now, last=False)
         watched.begin_segment(now)
+        self.messages.cut(watched)
         self._events.progress(watched.context, watched, wall=now)
 
-    @_harmless
+    @harmless
     def handled(self, watched: Watched, nanoseconds: int) -> None:
         """Note a handling that is the longest of its segment, or slow."""
         watched.handling_max = max(watched.handling_max, nanoseconds)
-        watched.handling_notable = watched.handling_max
+        watched.handling_notable = min(watched.handling_max, self.messages.slow_ns)
+        self.messages.handled(watched, nanoseconds)
 
-    @_harmless
+    @harmless
+    def handling_ends(self, watched: Watched, error: BaseException | None = None) -> None:
+        """Note that the message in hand, if there is one, is handled no further: no other is asked for."""
+        self.messages.done(watched, error)
+        if watched.handling_since:
+            self.messages.handled(watched, watched.handled(self.telemetry.clock.monotonic()), error)
+
+    @harmless
+    def waited(self, watched: Watched, nanoseconds: int) -> None:
+        """Note a send that had to wait."""
+        watched.waited(nanoseconds)
+        self.messages.waited(watched, nanoseconds)
+
+    @harmless
+    def send_failed(self, watched: Watched, nanoseconds: int, error: BaseException) -> None:
+        """Note a send of a message that raised."""
+        self.messages.send_failed(watched, nanoseconds, error)
+
+    @harmless
     def identify(self, watched: Watched, user: object) -> None:
         """Note the user of a connection; None: nobody is known."""
         watched.user = clean(user) if user is not None else None
         watched.user_hash = self._user_hash(watched.user) if watched.user else None
 
-    @_harmless
+    @harmless
     def join(self, watched: Watched, channel: object, *, counts_itself: bool = False) -> None:
         """Count a connection into a channel.
 
@@ -243,18 +208,18 @@ class Reporter:
         # Two names beyond the limit share `_other`; its messages are still counted once a connection.
         if not counts_itself and name not in {cells.name for cells in watched.channel_traffic}:
             watched.channel_traffic = (*watched.channel_traffic, traffic)
-        watched.channels[channel] = name
-        if len(watched.been_in) < REMEMBERED:
-            watched.been_in[channel] = None
+        watched.channels[name if name == channel else channel] = name  # one string for all connections
         if watched.state is State.OPEN:
             self.telemetry.accumulators.subscribed(name, 1)
 
-    @_harmless
+    @harmless
     def leave(self, watched: Watched, channel: object) -> None:
         """Count a connection out of a channel."""
-        name = watched.channels.pop(clean(channel), None)
+        channel = clean(channel)
+        name = watched.channels.pop(channel, None)
         if name is None:
             return
+        watched.leave(channel)
         self._settle(watched)
         if name not in watched.channels.values():
             watched.channel_traffic = tuple(cells for cells in watched.channel_traffic if cells.name != name)
@@ -275,17 +240,17 @@ class Reporter:
         if watched.server_span is None and (native := native_span(scope)) is not None:
             self._step_under(watched, native)
 
-    def _hear_pings(self, watched: Watched) -> None:
-        wire = (watched.scope.get("extensions") or {}).get(semconv.WIRE_KEY)
-        if wire is not None:
-            ping, where = self.telemetry.accumulators.ping, watched.where
-            wire.on_pong = lambda seconds: ping(where, round(seconds * 1e9))
-
     def _describe(self, watched: Watched) -> None:
         # Nobody sees these on metrics.
         client, agent = watched.scope.get("client"), raw_header(watched.scope, b"user-agent")
         watched.client_address = truncated_address(client[0]) if client else None
         watched.user_agent = user_agent(agent) if agent else None
+
+    def _hear_pings(self, watched: Watched) -> None:
+        wire = (watched.scope.get("extensions") or {}).get(semconv.WIRE_KEY)
+        if wire is not None:
+            ping, where = self.telemetry.accumulators.ping, watched.where
+            wire.on_pong = lambda seconds: ping(where, round(seconds * 1e9))
 
     def _start_span(self, watched: Watched) -> None:
         # Even where no spans are made: events stand in the trace that the client is in.
@@ -310,9 +275,9 @@ class Reporter:
         telemetry = self.telemetry
         watched.accepted_wall = telemetry.clock.wall()
         self._locate(watched, accepted=True)
-        self._hear_pings(watched)
         watched.count_into(telemetry.accumulators.traffic(watched.where))
         watched.segment.start_wall = watched.accepted_wall
+        self._hear_pings(watched)
         if self._tells():
             watched.told = True
             if watched.handshake_span is None:  # the framework was expected to have one, and has not

@@ -12,7 +12,7 @@ from socketscope.reports.answers import Answers, ask
 from socketscope.reports.figures import judge
 from socketscope.reports.highlights import find_highlights
 from socketscope.reports.issues import Links, find_issues
-from socketscope.reports.load import high_load
+from socketscope.reports.load import high_load, unknown_loads
 from socketscope.reports.model import Alert, Compared, Comparison, Figure, Period, Report
 from socketscope.reports.options import ReportOptions
 from socketscope.reports.period import compared_with
@@ -116,7 +116,7 @@ def _put_together(
     summary = summarize(answers, trust)
     fleet = figures.fleet(answers, trust)
     hours = lists.connections_per_hour(answers, details, trust)
-    routes = lists.slowest_routes(details, trust, top=options.top)
+    routes = lists.slowest_routes(answers, details, trust, top=options.top)
     loads = high_load(details, trust, options)
     issues = find_issues(
         answers,
@@ -155,6 +155,7 @@ def _put_together(
         handshakes=lists.handshakes(answers, trust),
         high_load=loads,
         alerts=alerts,
+        unknown_loads=unknown_loads(details),
         issues_detected=issues,
         highlights=highlights,
         notes=notes,

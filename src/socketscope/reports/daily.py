@@ -54,7 +54,7 @@ class DailyReports:
         self._make = make
         self._state = state
         self._options = options
-        self._link = (options.link or link).rstrip("/")
+        self._link = link.rstrip("/")
         self._wake = wake
         self._clock = clock
 
@@ -92,14 +92,16 @@ class DailyReports:
     async def _try(self, entry: Entry) -> None:
         try:
             of = period.day(entry.date, self._options.zone)
+        except ConfigurationError as error:  # a day that there was not; it will not be there later either
+            await self._give_up(entry, str(error))
+            return
+        try:
             async with asyncio.timeout(self._options.timeout):
                 report = await self._make(of)
             late = report.generated_at - entry.due_at > LATE
             link = f"{self._link}/reports/{entry.date}.html" if self._link else ""
             edition = Edition(language=self._options.language, due_at=entry.due_at if late else None, link=link)
             await asyncio.to_thread(self._keep, entry.date, Forms(report, edition), link)
-        except ConfigurationError as error:  # of a day that there was not; it will not be there later either
-            await self._failed(entry, str(error), for_good=True)
         except (SocketscopeError, TimeoutError) as error:
             await self._failed(entry, str(error) or f"no answer within {self._options.timeout:g} s")
         except Exception as error:
@@ -118,14 +120,17 @@ class DailyReports:
                 for name in self._options.notify:
                     self._state.outbox.put(name, letter, now=now)
 
-    async def _failed(self, entry: Entry, detail: str, *, for_good: bool = False) -> None:
-        _logger.warning("the report of %s could not be made: %s", entry.date, detail)
-        now, reports = self._clock(), self._state.reports
-        until = now + min(FIRST_WAIT * 2.0 ** min(entry.attempts, 32), self._options.retry_within)
-        await asyncio.to_thread(reports.failed, entry.date, until=until, detail=detail)
-        if for_good or until - entry.due_at > CATCH_UP:
-            _logger.error("the report of %s is given up", entry.date)
-            await asyncio.to_thread(reports.given_up, entry.date, now=now)
+    async def _failed(self, entry: Entry, detail: str) -> None:
+        until = self._clock() + min(FIRST_WAIT * 2.0 ** min(entry.attempts, 32), self._options.retry_within)
+        if until - entry.due_at > CATCH_UP:
+            await self._give_up(entry, detail)
+            return
+        _logger.warning("the report of %s could not be made, and is tried again: %s", entry.date, detail)
+        await asyncio.to_thread(self._state.reports.failed, entry.date, until=until, detail=detail)
+
+    async def _give_up(self, entry: Entry, detail: str) -> None:
+        _logger.error("the report of %s could not be made, and is given up: %s", entry.date, detail)
+        await asyncio.to_thread(self._state.reports.given_up, entry.date, now=self._clock(), detail=detail)
 
 
 def notification(forms: Forms, *, link: str) -> Notification:

@@ -56,11 +56,14 @@ class Trust:
             reason=self.nothing or reason or self.no_events,
         )
 
-    def _figure(self, value: T, source: Source, method: Method, kind: Kind) -> Figure[T]:
+    def certainty(self, kind: Kind) -> Certainty:
+        """Say how far a value that was seen may be trusted."""
         if self.whole is None:
-            certainty: Certainty = "unchecked"
-        else:
-            certainty = (_WHEN_WHOLE if self.whole else _WHEN_NOT)[kind]
+            return "unchecked"
+        return (_WHEN_WHOLE if self.whole else _WHEN_NOT)[kind]
+
+    def _figure(self, value: T, source: Source, method: Method, kind: Kind) -> Figure[T]:
+        certainty = self.certainty(kind)
         return Figure(value=value, source=source, method=method, certainty=certainty, coverage=self.coverage)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Literal
 
 from socketscope.reports.answers import Answers
@@ -19,6 +19,7 @@ from socketscope.reports.model import (
     Route,
     Summary,
     change,
+    mean,
 )
 
 Against = Literal["day_before", "same_weekday"]
@@ -88,14 +89,9 @@ def _connections(summary: Summary, comparison: Comparison, hours: Sequence[Hour]
     if busiest and busiest.connections:
         yield Highlight(kind="busiest_hour", value=busiest.connections, since=busiest.since, until=busiest.until)
     if summary.peak_connections.value:
-        reference, against = _reference(comparison, lambda other: other.peak_connections)
-        yield Highlight(
-            kind="peak",
-            value=summary.peak_connections.value,
-            reference=reference.value if reference else None,
-            change=change(summary.peak_connections, reference) if reference else None,
-            against=against,
-        )
+        others = (comparison.day_before, *comparison.same_weekday)
+        greatest = _greatest(other.summary.peak_connections for other in others)
+        yield Highlight(kind="peak", value=summary.peak_connections.value, reference=greatest)
 
 
 def _errors(answers: Answers, summary: Summary, comparison: Comparison) -> Iterator[Highlight]:
@@ -157,16 +153,16 @@ def _reference(
     comparison: Comparison, choose: Callable[[Summary], Figure[int] | Figure[float]]
 ) -> tuple[Figure[float] | None, Against | None]:
     """Choose what to compare with: the mean of the same weekdays that are known whole, else the day before."""
-    weeks = [choose(week.summary) for week in comparison.same_weekday]
-    known = [figure.value for figure in weeks if figure.value is not None and _is_whole(figure)]
-    if known:
-        mean = Figure(value=sum(known) / len(known), source=weeks[0].source, method=weeks[0].method)
-        return mean, "same_weekday"
-    before = choose(comparison.day_before.summary)
-    if before.value is not None and _is_whole(before):
-        return Figure(value=float(before.value), source=before.source, method=before.method), "day_before"
+    if found := mean(choose(week.summary) for week in comparison.same_weekday):
+        return found[0], "same_weekday"
+    if found := mean([choose(comparison.day_before.summary)]):
+        return found[0], "day_before"
     return None, None
 
 
-def _is_whole(figure: Figure[int] | Figure[float]) -> bool:
-    return figure.certainty not in ("at_least", "of_seen")
+def _greatest(figures: Iterable[Figure[int]]) -> int | None:
+    """Give the greatest of the figures; None where one of them could be greater, or there is none."""
+    known = [figure for figure in figures if figure.available]
+    if not all(figure.comparable for figure in known):
+        return None
+    return max((figure.value for figure in known if figure.value is not None), default=None)

@@ -8,7 +8,7 @@ from typing import Final
 
 from socketscope.reports.answers import Answers, Details
 from socketscope.reports.figures import Trust
-from socketscope.reports.model import MOST_GAPS, Alert, Fleet, HighLoad, Issue, IssueKind, Route
+from socketscope.reports.model import MOST_GAPS, Alert, Certainty, Fleet, HighLoad, Issue, IssueKind, Route
 from socketscope.rules.model import Severity
 
 # Shares are those of the rules that we ship (`rules/pack`), and a warning where it is less.
@@ -59,14 +59,15 @@ def find_issues(
 ) -> list[Issue]:
     """List all issues by time, of one kind the gravest `MOST_GAPS`."""
     whole = answers.period.since, answers.until
+    estimate = trust.certainty("estimate")
     found = [
-        *_worst(_high_loads(high_load)),
+        *_worst(_high_loads(high_load, estimate)),
         *_worst(_errors(answers, details, trust)),
         *_worst(_lost(details, trust)),
-        *_worst(_refused(details)),
+        *_worst(_refused(details, trust)),
         *_worst(
             Issue(kind="slow_route", severity="warning", since=whole[0], until=whole[1], name=one.route, value=one.p95,
-                  reference=slow)
+                  certainty=estimate, reference=slow)
             for one in routes
             if one.p95 >= slow
         ),
@@ -94,7 +95,7 @@ def _worst(issues: Iterable[Issue]) -> list[Issue]:
     return sorted(issues, key=lambda issue: (_GRAVITY[issue.severity], -(issue.value or 0)))[:MOST_GAPS]
 
 
-def _high_loads(loads: Sequence[HighLoad]) -> Iterator[Issue]:
+def _high_loads(loads: Sequence[HighLoad], certainty: Certainty) -> Iterator[Issue]:
     for load in loads:
         severity: Severity = "warning" if load.kind == "cpu" or load.peak >= 2 * load.threshold else "info"
         yield Issue(
@@ -104,6 +105,7 @@ def _high_loads(loads: Sequence[HighLoad]) -> Iterator[Issue]:
             until=load.until,
             name=load.kind,
             value=load.peak,
+            certainty=certainty,
             reference=load.threshold,
         )
 
@@ -114,7 +116,7 @@ def _errors(answers: Answers, details: Details, trust: Trust) -> Iterator[Issue]
     )
     hours = _hours(details, details.errors, details.received, traces)
     for run in _runs(hour for hour in hours if hour.count):
-        yield _issue("errors", run, ERRORS, name=most_frequent(answers.counts.errors))
+        yield _issue("errors", run, ERRORS, trust, name=most_frequent(answers.counts.errors))
 
 
 def _lost(details: Details, trust: Trust) -> Iterator[Issue]:
@@ -123,16 +125,16 @@ def _lost(details: Details, trust: Trust) -> Iterator[Issue]:
     else:
         hours = _hours(details, details.lost, details.closed, [None] * len(details.hours))
     for run in _runs(hour for hour in hours if hour.count >= max(LEAST, LOST[0] * hour.of)):
-        yield _issue("lost_links", run, LOST)
+        yield _issue("lost_links", run, LOST, trust)
 
 
-def _refused(details: Details) -> Iterator[Issue]:
+def _refused(details: Details, trust: Trust) -> Iterator[Issue]:
     every = [
         (refused or 0) + (accepted or 0) for refused, accepted in zip(details.refused, details.accepted, strict=True)
     ]
     hours = _hours(details, details.refused, every, [None] * len(details.hours))
     for run in _runs(hour for hour in hours if hour.count >= max(LEAST, REFUSED[0] * hour.of)):
-        yield _issue("failed_handshakes", run, REFUSED)
+        yield _issue("failed_handshakes", run, REFUSED, trust)
 
 
 def _vanished(answers: Answers, trust: Trust) -> Iterator[Issue]:
@@ -142,7 +144,13 @@ def _vanished(answers: Answers, trust: Trust) -> Iterator[Issue]:
         if one.vanished or one.id in gone:
             count = gone[one.id].connections if one.id in gone else one.open_at_last
             yield Issue(
-                kind="vanished_instance", severity="warning", since=one.last, until=None, name=one.id, value=count
+                kind="vanished_instance",
+                severity="warning",
+                since=one.last,
+                until=None,
+                name=one.id,
+                value=count,
+                certainty=trust.certainty("count"),
             )
 
 
@@ -179,7 +187,7 @@ def _joined(run: Sequence[_Hour]) -> _Hour:
     )
 
 
-def _issue(kind: IssueKind, run: _Hour, shares: tuple[float, float], name: str = "") -> Issue:
+def _issue(kind: IssueKind, run: _Hour, shares: tuple[float, float], trust: Trust, name: str = "") -> Issue:
     share = run.count / run.of if run.of else None
     severity: Severity = "info"
     if share is None or share >= shares[0]:
@@ -193,6 +201,7 @@ def _issue(kind: IssueKind, run: _Hour, shares: tuple[float, float], name: str =
         until=run.until,
         name=name,
         value=run.count,
+        certainty=trust.certainty("count"),
         share=share,
         trace_id=run.trace_id,
     )

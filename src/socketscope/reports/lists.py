@@ -71,8 +71,10 @@ def top_channels(details: Details, trust: Trust, *, top: int) -> Figure[Sequence
     return trust.from_metrics(channels, "counter_deltas")
 
 
-def slowest_routes(details: Details, trust: Trust, *, top: int) -> Figure[Sequence[Route]]:
-    """List the routes by p95 of how long a message is handled."""
+def slowest_routes(answers: Answers, details: Details, trust: Trust, *, top: int) -> Figure[Sequence[Route]]:
+    """List the routes by p95 of how long a message is handled; not available where messages came and no histogram."""
+    if not details.quantiles and answers.counts.messages.get("receive"):
+        return trust.missing("metrics", "histogram_quantiles", "no_histogram")
     routes = [
         Route(route=route, messages=details.routes.get(route, 0), p50=p50, p95=p95, p99=p99)
         for route, (p50, p95, p99) in details.quantiles.items()

@@ -25,6 +25,16 @@ def high_load(details: Details, trust: Trust, options: ReportOptions) -> Figure[
     return trust.from_metrics(sorted(found, key=lambda load: (load.since, load.kind)), "gauge_range", "estimate")
 
 
+def unknown_loads(details: Details) -> list[LoadKind]:
+    """List the loads of which there is not one point."""
+    lines: dict[LoadKind, Line] = {
+        "connections": details.connections,
+        "messages": details.message_rate,
+        "cpu": details.cpu,
+    }
+    return [kind for kind, line in lines.items() if all(value is None for _, value in line)]
+
+
 def _stretches(kind: LoadKind, line: Line, threshold: float | None, *, times: float) -> list[HighLoad]:
     """Find stretches of points that reach the threshold, by default so many times the median; one below bridges two."""
     values = [value for _, value in line if value is not None]

@@ -6,7 +6,7 @@ rules, instances) are as somebody else wrote them: hostile until they are escape
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, Generic, Literal, TypeVar
@@ -48,6 +48,7 @@ Reason = Literal[
     "user_keys_differ",  # hashes of users were made with different keys, so they can't be compared
     "no_users",  # connections did not say whose they are (`SOCKETSCOPE_USER_FROM`)
     "nothing_closed",  # no connection ended, so there is no duration
+    "no_histogram",  # it happened, and no histogram of it came
     "no_messages",  # none was received, so nothing can be divided by their number
     "no_alerting",  # no history of alerts is kept here
     "backend_cannot",  # the backend can't answer this question
@@ -63,6 +64,8 @@ Certainty = Literal["exact", "at_least", "of_seen", "estimate", "unchecked"]
 * `estimate`: computed from summaries (buckets of a histogram, samples of a gauge), which are whole.
 * `unchecked`: nobody knows whether something is missing.
 """
+BLIND: Final[frozenset[Certainty]] = frozenset({"at_least", "of_seen"})
+"""Of figures that miss something, so that they are compared with nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,11 @@ class Figure(Generic[T]):
     def available(self) -> bool:
         """There is a value."""
         return self.value is not None
+
+    @property
+    def comparable(self) -> bool:
+        """There is a value that is not known to miss anything."""
+        return self.available and self.certainty not in BLIND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,8 +272,8 @@ IssueKind = Literal[
 class Issue:
     """Something that went wrong: when, how bad, and where to look.
 
-    `trace_id` is of one connection that it happened to; `link` the address of that trace, or else of the console.
-    `until` is None for what goes on at the end of the period.
+    `certainty` is that of `value`. `trace_id` is of one connection that it happened to; `link` the address of that
+    trace, or else of the console. `until` is None for what goes on at the end of the period.
     """
 
     kind: IssueKind
@@ -274,6 +282,7 @@ class Issue:
     until: float | None
     name: str = ""
     value: float | None = None
+    certainty: Certainty = "exact"
     reference: float | None = None
     share: float | None = None
     trace_id: str | None = None
@@ -288,7 +297,7 @@ HighlightKind = Literal[
     "no_connections",  # instances reported, and nobody connected
     "connections",  # value: total; reference: mean of the same weekdays, else the day before; change
     "busiest_hour",  # since, until; value: connections that began then
-    "peak",  # value: peak concurrency; reference: greatest of the days before
+    "peak",  # value: peak concurrency; reference: the greatest of what it is compared with
     "errors",  # value: errors; share: of messages received; change: of the share; name: the most frequent type
     "lost_links",  # value: lost; share: of closed; change: of the share
     "slow_route",  # name; value: p95 in seconds
@@ -391,6 +400,8 @@ class Report:
     handshakes: Figure[Sequence[Handshake]]
     high_load: Figure[Sequence[HighLoad]]
     alerts: Figure[Sequence[Alert]]
+    unknown_loads: Sequence[LoadKind] = ()
+    """Loads of which nothing is known, so that `high_load` says nothing of them."""
     issues_detected: Sequence[Issue] = ()
     highlights: Sequence[Highlight] = ()
     notes: Sequence[str] = field(default=())
@@ -402,9 +413,16 @@ def change(now: Figure[int] | Figure[float], then: Figure[int] | Figure[float]) 
 
     Of figures that miss something nothing can be said, nor of a change from 0.
     """
-    for figure in (now, then):
-        if figure.value is None or figure.certainty in ("at_least", "of_seen"):
-            return None
-    if not then.value:
+    if not now.comparable or not then.comparable or now.value is None or not then.value:
         return None
-    return ((now.value or 0) - then.value) / then.value
+    return (now.value - then.value) / then.value
+
+
+def mean(figures: Iterable[Figure[int] | Figure[float]]) -> tuple[Figure[float], int] | None:
+    """Give the mean of those figures that miss nothing, and how many these are; None where there are none."""
+    whole = [figure for figure in figures if figure.comparable]
+    if not whole:
+        return None
+    values = [figure.value for figure in whole if figure.value is not None]
+    average = sum(values) / len(values)
+    return Figure(value=average, source=whole[0].source, method=whole[0].method), len(values)

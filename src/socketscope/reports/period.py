@@ -11,16 +11,21 @@ from socketscope.reports.model import Period
 
 LONGEST: Final = timedelta(days=366)
 """The longest period of a report."""
+YEARS: Final = range(1971, 2262)
+"""Years of periods: nanoseconds since 1970, in which telemetry has its times, fit into 63 bits until 2262."""
 WEEKS: Final = 4
 """Weeks before, with which a period is compared."""
+_BEGIN, _END = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (YEARS.start, YEARS.stop))
 
 
 def day(of: date, zone: str) -> Period:
     """Give the local day, `[midnight, next midnight)`: 23 or 25 hours long where clocks are changed.
 
     Where midnight does not exist, the day begins when clocks have been put forward; where it comes twice, with the
-    first. Raises `ConfigurationError` for a day that a zone has skipped.
+    first. Raises `ConfigurationError` for a day that a zone has skipped, and for one out of `YEARS`.
     """
+    if of.year not in YEARS:
+        raise ConfigurationError("date", of.isoformat(), f"a day from {YEARS[0]} to {YEARS[-1]}")
     since, until = _midnight(of, zone), _midnight(of + timedelta(days=1), zone)
     if not since < until:
         raise ConfigurationError("date", of.isoformat(), f"a day that there was in {zone}")
@@ -34,7 +39,13 @@ def day_before(moment: float, zone: str) -> Period:
 
 
 def between(since: float, until: float, zone: str) -> Period:
-    """Give any period; a local day where it is one. Raises `ConfigurationError` for one that is empty or too long."""
+    """Give any period; a local day where it is one.
+
+    Raises `ConfigurationError` for one that is empty or too long, or out of `YEARS`.
+    """
+    for name, moment in (("since", since), ("until", until)):
+        if not _BEGIN <= moment < _END:  # nor is what is not a number
+            raise ConfigurationError(name, moment, f"a time from {YEARS[0]} to {YEARS[-1]}")
     if not since < until:
         raise ConfigurationError("until", _text(until, zone), f"a time later than since, {_text(since, zone)}")
     if until - since > LONGEST.total_seconds():

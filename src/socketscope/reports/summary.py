@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from socketscope.backends.ledger import ConnectionLedger
 from socketscope.reports.answers import Answers
-from socketscope.reports.figures import Trust
-from socketscope.reports.model import Figure, Reason, Summary
+from socketscope.reports.figures import Kind, Trust
+from socketscope.reports.model import Figure, Method, Reason, Summary
 
 
 def summarize(answers: Answers, trust: Trust) -> Summary:
@@ -24,13 +24,21 @@ def _from_metrics(answers: Answers, trust: Trust) -> Summary:
 
     def duration(value: float | None) -> Figure[float]:
         if value is None:
-            return trust.missing("metrics", "histogram_quantiles", "nothing_closed")
+            why: Reason = "no_histogram" if counts.closed else "nothing_closed"
+            return trust.missing("metrics", "histogram_quantiles", why)
         return trust.from_metrics(value, "histogram_quantiles", "estimate")
+
+    def gauged(value: float | None, method: Method, kind: Kind) -> Figure[int]:
+        if value is None:
+            return trust.missing("metrics", method, "no_data")
+        return trust.from_metrics(round(value), method, kind)
 
     ended = counts.closed.items()
     errors, received = sum(counts.errors.values()), counts.messages.get("receive", 0)
+    open_at_end = answers.open_at_end
     vanished: Figure[int] = trust.missing("metrics", "exports", "backend_cannot")
     if answers.exports is not None:
+        open_at_end = open_at_end or 0  # where no report stands at the end, all instances are gone
         gone = sum(one.open_at_last for one in answers.exports.instances if one.vanished)
         vanished = trust.from_metrics(gone, "exports")
     ratio: Figure[float] = trust.missing("metrics", "counter_ratio", "no_messages")
@@ -39,7 +47,7 @@ def _from_metrics(answers: Answers, trust: Trust) -> Summary:
     return Summary(
         total_connections=counted(sum(n for (outcome, _), n in counts.handshakes.items() if outcome == "accepted")),
         closed_connections=counted(sum(counts.closed.values())),
-        open_connections=trust.from_metrics(round(answers.open_at_end or 0), "gauge_last", "mean"),
+        open_connections=gauged(open_at_end, "gauge_last", "mean"),
         vanished_connections=vanished,
         lost_connections=counted(sum(n for (_, initiator, _), n in ended if initiator == "network")),
         failed_connections=counted(sum(n for (_, _, error), n in ended if error)),
@@ -54,7 +62,7 @@ def _from_metrics(answers: Answers, trust: Trust) -> Summary:
         p95_connection_duration=duration(answers.durations[1]),
         errors=counted(errors),
         error_ratio=ratio,
-        peak_connections=trust.from_metrics(round(answers.peak or 0), "gauge_peak", "estimate"),
+        peak_connections=gauged(answers.peak, "gauge_peak", "estimate"),
     )
 
 

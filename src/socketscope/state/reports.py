@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from sqlite3 import Row
-from typing import Literal
+from typing import Final, Literal
 
 from socketscope.state.database import Database
 
@@ -32,6 +32,9 @@ class Entry:
     detail: str
 
 
+_SELECT: Final = "SELECT date, status, due_at, attempts, next_at, ended_at, detail FROM reports"
+
+
 class Reports:
     """One entry for each day; methods block."""
 
@@ -49,10 +52,7 @@ class Reports:
 
     def next(self) -> Entry | None:
         """Return what is to be made first, be it in the future; None where nothing is."""
-        rows = self._database.read(
-            "SELECT date, status, due_at, attempts, next_at, ended_at, detail FROM reports WHERE status = 'due'"
-            " ORDER BY next_at, date LIMIT 1"
-        )
+        rows = self._database.read(f"{_SELECT} WHERE status = 'due' ORDER BY next_at, date LIMIT 1")
         return _entry(rows[0]) if rows else None
 
     def made(self, day: date, forms: Mapping[Form, str], *, now: float) -> None:
@@ -76,18 +76,18 @@ class Reports:
             day.isoformat(),
         )
 
-    def given_up(self, day: date, *, now: float) -> None:
-        """Note that it will not be made."""
+    def given_up(self, day: date, *, now: float, detail: str) -> None:
+        """Note an attempt that failed and was the last."""
         self._database.write(
-            "UPDATE reports SET status = 'given_up', ended_at = ? WHERE date = ?", now, day.isoformat()
+            "UPDATE reports SET status = 'given_up', attempts = attempts + 1, ended_at = ?, detail = ? WHERE date = ?",
+            now,
+            detail,
+            day.isoformat(),
         )
 
     def entries(self, *, limit: int) -> list[Entry]:
         """Return the reports of the last days, the newest first."""
-        rows = self._database.read(
-            "SELECT date, status, due_at, attempts, next_at, ended_at, detail FROM reports ORDER BY date DESC LIMIT ?",
-            limit,
-        )
+        rows = self._database.read(f"{_SELECT} ORDER BY date DESC LIMIT ?", limit)
         return [_entry(row) for row in rows]
 
     def read(self, day: date, form: Form) -> str | None:

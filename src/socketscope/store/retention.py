@@ -45,6 +45,10 @@ class Retention:
         }
 
 
+EVERYTHING: Final = Retention(age_ns=1 << 62, points_ns=1 << 62, bytes=1 << 62)
+"""For who only reads a store: how long it is kept is its service's affair."""
+
+
 def moved_on(kept: Kept, after: dict[int, int]) -> Kept:
     """Tell what is kept when nothing before these times is: they never move back, nor beyond what is settled."""
     settled = kept.settled(HOURS)

@@ -11,6 +11,9 @@ from opentelemetry.context import Context
 from socketscope import __version__, semconv
 from socketscope.telemetry.record import ConnectionRecord, error_type, identity_attributes, life_attributes
 
+QUIET = 1_000_000_000
+"""Nanoseconds without an error after which a storm of them is over, and what of it had no record is told."""
+
 
 class RateLimit:
     """A bucket of `burst` tokens that refills at `per_second`: an error storm must not become a log storm."""
@@ -47,8 +50,10 @@ class Events:
         self._logger = get_logger(semconv.SCOPE, __version__, provider, schema_url=semconv.SCHEMA_URL)
         self._user_key_id = user_key_id
         self._with_user_id = with_user_id
+        self._monotonic = monotonic
         self._errors = RateLimit(monotonic)
         self._suppressed = 0
+        self._suppressed_at = 0
 
     @property
     def on(self) -> bool:
@@ -63,16 +68,19 @@ class Events:
         """Tell what a connection did so far, at the end of a segment."""
         life = life_attributes(record) | {semconv.DURATION.name: (wall - record.accepted_wall) / 1e9}
         self._emit(semconv.PROGRESS, context, record, life, wall=wall)
+        self._tell_after_a_storm(wall)
 
     def closed(self, context: Context | None, record: ConnectionRecord, *, wall: int, duration: float) -> None:
         """Tell how a connection ended; `duration` in seconds, of the monotonic clock."""
         life = life_attributes(record) | {semconv.DURATION.name: duration}
         self._emit(semconv.CLOSED, context, record, life, wall=wall)
+        self._tell_after_a_storm(wall)
 
     def error(self, context: Context | None, record: ConnectionRecord, exception: BaseException, *, wall: int) -> None:
-        """Tell of an exception of a handler; beyond the rate it is counted and told with the next one."""
+        """Tell of an exception of a handler; beyond the rate it is counted, and told with the next or afterwards."""
         if not self._errors.take():
             self._suppressed += 1
+            self._suppressed_at = self._monotonic()
             return
         attributes: dict[str, Any] = self._who(record) | {
             semconv.ERROR_TYPE.name: error_type(exception),
@@ -89,6 +97,25 @@ class Events:
             attributes=attributes,
             exception=exception,
         )
+
+    def tell_suppressed(self, *, wall: int) -> None:
+        """Tell how many errors had no record, if there are any and no later record has said so."""
+        if not self._suppressed:
+            return
+        suppressed, self._suppressed = self._suppressed, 0
+        self._logger.emit(
+            timestamp=wall,
+            context=Context(),
+            severity_number=SeverityNumber.WARN,
+            severity_text="WARN",
+            event_name=semconv.ERRORS_SUPPRESSED.name,
+            body=f"{suppressed} errors were counted and not recorded: there were too many at once",
+            attributes={semconv.SUPPRESSED.name: suppressed},
+        )
+
+    def _tell_after_a_storm(self, wall: int) -> None:
+        if self._suppressed and self._monotonic() - self._suppressed_at > QUIET:
+            self.tell_suppressed(wall=wall)
 
     def _emit(
         self,
@@ -110,8 +137,8 @@ class Events:
 
     def _who(self, record: ConnectionRecord) -> dict[str, Any]:
         attributes: dict[str, Any] = identity_attributes(record)
-        if record.been_in:
-            attributes[semconv.CHANNELS.name] = tuple(record.been_in)
+        if channels := record.been_in:
+            attributes[semconv.CHANNELS.name] = channels
         if record.user_hash:
             attributes[semconv.USER_KEY_ID.name] = self._user_key_id
         if record.user and self._with_user_id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from threading import Lock
 
 from opentelemetry import metrics
@@ -54,6 +55,10 @@ class Telemetry:
             if not self._instrumented:
                 self._instrumented = True
                 instruments.create(self, provider)
+                if "opentelemetry.sdk.metrics" in sys.modules:  # else there is no provider but the API's placeholder
+                    from socketscope.telemetry.in_place import wrap_exporters
+
+                    wrap_exporters(provider or metrics.get_meter_provider(), self)
 
     def limit_channels(self, limit: int) -> None:
         """Give at most `limit` channels a name of their own on metrics."""

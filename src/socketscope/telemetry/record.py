@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from socketscope import semconv
@@ -56,7 +57,6 @@ class ConnectionRecord:
     __slots__ = (
         "accepted_at",
         "accepted_wall",
-        "been_in",
         "channel_traffic",
         "channels",
         "client_address",
@@ -70,6 +70,7 @@ class ConnectionRecord:
         "handling_since",
         "id",
         "initiator",
+        "left",
         "reason",
         "receive",
         "received_at",
@@ -105,8 +106,8 @@ class ConnectionRecord:
         self.user_hash: str | None = None
         self.channels: dict[str, str] = {}
         """Name of a channel -> its bounded name on metrics."""
-        self.been_in: dict[str, None] = {}
-        """Every channel that it joined, the first `REMEMBERED`, whether it has left it or not."""
+        self.left: dict[str, None] | None = None
+        """The channels that it has left, the first `REMEMBERED`."""
         self.channel_traffic: tuple[ChannelTraffic, ...] = ()
         """The totals of each bounded name, once."""
         self.code: int | None = None
@@ -121,6 +122,18 @@ class ConnectionRecord:
         self.handling = NOWHERE.handling
         self.received_at = self.sent_at = self.handling_since = 0
         self.handling_max = self.handling_notable = self.send_max = 0
+
+    def leave(self, channel: str) -> None:
+        """Remember a channel that the connection was in."""
+        if self.left is None:
+            self.left = {}
+        if len(self.left) < REMEMBERED:
+            self.left[channel] = None
+
+    @property
+    def been_in(self) -> tuple[str, ...]:
+        """Give every channel that it joined, whether it has left it or not: at most `REMEMBERED`."""
+        return tuple(islice(dict.fromkeys((*(self.left or ()), *self.channels)), REMEMBERED))
 
     def count_into(self, traffic: Traffic) -> None:
         """Count from zero, and for `traffic` from now on."""

@@ -86,7 +86,7 @@ class HistogramExporter(MetricExporter):
     def __init__(self, inner: MetricExporter, telemetry: Telemetry | None = None) -> None:
         # The SDK reads these two of every exporter; passing them on keeps the inner one's temporality.
         super().__init__(inner._preferred_temporality, inner._preferred_aggregation)  # noqa: SLF001
-        self._inner = inner
+        self.inner = inner
         preferred: Mapping[type, AggregationTemporality] = self._preferred_temporality or {}
         temporality = preferred.get(HistogramInstrument, AggregationTemporality.CUMULATIVE)
         self._appender = HistogramAppender(telemetry or process_telemetry(), temporality)
@@ -96,17 +96,17 @@ class HistogramExporter(MetricExporter):
         # One call at a time: the SDK's reader holds a lock around it.
         result = MetricExportResult.SUCCESS
         for piece in in_pieces(self._with_histograms(metrics_data)):
-            if self._inner.export(piece, timeout_millis, **kwargs) is not MetricExportResult.SUCCESS:
+            if self.inner.export(piece, timeout_millis, **kwargs) is not MetricExportResult.SUCCESS:
                 result = MetricExportResult.FAILURE
         return result
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Flush the inner exporter."""
-        return self._inner.force_flush(timeout_millis)
+        return self.inner.force_flush(timeout_millis)
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
         """Shut the inner exporter down."""
-        self._inner.shutdown(timeout_millis, **kwargs)
+        self.inner.shutdown(timeout_millis, **kwargs)
 
     def _with_histograms(self, data: MetricsData) -> MetricsData:
         metrics = self._appender.metrics()

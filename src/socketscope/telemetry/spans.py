@@ -1,18 +1,20 @@
 """A connection as one trace that can be read while it is open.
 
 `WS {route}` covers the handshake and is exported at accept. Segments follow as its children: leaves, made at their
-end with an explicit start time, so that no exported span ever has a parent that is not exported yet.
+end with an explicit start time, so that no exported span ever has a parent that is not exported yet. The span of a
+message is the root of another trace, and linked.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from socketscope import __version__, semconv
 from socketscope.telemetry.record import ConnectionRecord, identity_attributes, life_attributes
@@ -41,6 +43,7 @@ class Spans:
     def __init__(self, provider: trace.TracerProvider | None = None) -> None:
         self._tracer: Tracer = trace.get_tracer(semconv.SCOPE, __version__, provider, schema_url=semconv.SCHEMA_URL)
         self._provider = provider
+        self._roots: Tracer | None = None
 
     @property
     def on(self) -> bool:
@@ -96,8 +99,8 @@ class Spans:
             semconv.SEGMENT_HANDLING_MAX.name: record.handling_max / 1e9,
             semconv.SEGMENT_SEND_MAX.name: record.send_max / 1e9,
         }
-        if record.been_in:
-            attributes[semconv.CHANNELS.name] = tuple(record.been_in)
+        if channels := record.been_in:
+            attributes[semconv.CHANNELS.name] = channels
         if last:
             attributes |= life_attributes(record)
             attributes[semconv.DURATION.name] = (end_wall - record.accepted_wall) / 1e9
@@ -111,6 +114,68 @@ class Spans:
         if last and record.error_type:
             span.set_status(Status(StatusCode.ERROR, record.error_type))
         span.end(end_wall)
+
+    def message(
+        self,
+        record: ConnectionRecord,
+        handshake: SpanContext | None,
+        *,
+        direction: str,
+        attributes: Mapping[str, Any],
+        start_wall: int,
+        parent: Context | None = None,
+    ) -> Span:
+        """Start the span of a message: a root with the sampling decision of its connection, or a child of `parent`.
+
+        It is linked to the `handshake` of its connection, where that is recorded.
+        """
+        received = direction == "receive"
+        return (self._tracer if parent is not None else self._linked_roots()).start_span(
+            semconv.MESSAGE_NAME.format(route=record.route, action="receive" if received else "send"),
+            context=Context() if parent is None else parent,
+            kind=SpanKind.CONSUMER if received else SpanKind.PRODUCER,
+            attributes={**identity_attributes(record), semconv.DIRECTION.name: direction, **attributes},
+            links=[] if handshake is None else [Link(handshake)],
+            start_time=start_wall,
+        )
+
+    def _linked_roots(self) -> Tracer:
+        # Not earlier: the SDK may be set up after this is made, but is, once there is a connection to be linked to.
+        if self._roots is None:
+            tracer = trace.get_tracer(semconv.SCOPE, __version__, self._provider, schema_url=semconv.SCHEMA_URL)
+            roots: Any = copy.copy(tracer)
+            if hasattr(roots, "sampler"):  # it is the SDK's
+                roots.sampler = _AsItsConnection(roots.sampler)
+            self._roots = roots
+        return self._roots
+
+
+class _AsItsConnection:
+    """A sampler of the SDK for roots that are linked: it is asked about the trace that the first link leads to.
+
+    Asked about the root itself, a sampler that keeps one trace of a hundred would keep one slow message of a hundred
+    of the connections that it keeps.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def should_sample(self, parent_context: Context | None, trace_id: int, *about: Any) -> Any:
+        _name, _kind, _attributes, links = about  # as the SDK's tracer gives them
+        if links:
+            connection = links[0].context
+            parent_context = trace.set_span_in_context(NonRecordingSpan(connection), parent_context)
+            trace_id = connection.trace_id
+        return self._inner.should_sample(parent_context, trace_id, *about)
+
+    def get_description(self) -> str:
+        return str(self._inner.get_description())
+
+
+def fail(span: Span, error: str) -> None:
+    """Mark a span as failed; the exception itself is in the log record."""
+    span.set_status(Status(StatusCode.ERROR, error))
+    span.set_attribute(semconv.ERROR_TYPE.name, error)
 
 
 def enrich(span: Span, attributes: Mapping[str, str | int]) -> None:

@@ -108,7 +108,7 @@ def test_every_issue_has_a_line(kind, full):
     name = "connections" if kind == "high_load" else "n"
     more = {"value": 2, "reference": 1, "share": 0.5, "link": "https://console.example/"} if full else {}
     report = good(issues_detected=[Issue(kind=kind, severity="warning", since=0, until=60, name=name, **more)])
-    [[when, severity, what, where]] = issues(report, WORDS).rows
+    [[when, severity, what, where]] = issues(report, WORDS, Figures(WORDS)).rows
     assert when.text
     assert severity.text == "warning"
     assert what.text
@@ -120,10 +120,10 @@ def test_over_a_gap_no_total_stands_bare_in_any_form():
     forms = Forms(with_a_gap(), Edition())
     document = forms.document()
     for text in (forms.form("html"), forms.form("md"), document.text, document.page, document.title):
-        for number in ("18,432", "5,210", "1,204,881", "38,112,004"):
+        for number in ("18,432", "5,210", "1,204,881", "38,112,004", "1,180,221", "1,301", "58 errors", "412"):
             for place in range(text.count(number)):
                 before = text.split(number)[place][-30:]
-                assert "at least " in before or before.endswith(LEAST), (number, before)
+                assert "at least " in before.lower() or before.endswith(LEAST), (number, before)
     for text in (forms.form("html"), forms.form("md"), document.text, document.page):
         assert "80.9%" in text
 
@@ -174,6 +174,19 @@ def test_where_there_is_nothing_to_compare_with_there_are_no_such_columns():
     assert figures.note == "There is nothing to compare it with."
 
 
+def test_loads_that_nobody_told_of_are_not_available_and_not_none():
+    def table(**changed):
+        [found] = [one for one in compose(good(**changed), Edition()).tables if one.key == "load"]
+        return found
+
+    nothing = metrics([], "gauge_range")
+    assert table(high_load=nothing).empty == "There was none."
+    of_cpu = table(high_load=nothing, unknown_loads=["cpu"])
+    assert (of_cpu.empty, of_cpu.note) == ("There was none.", "Not available: processors of the busiest host.")
+    of_all_loads = table(high_load=nothing, unknown_loads=["connections", "messages", "cpu"])
+    assert of_all_loads.empty.startswith("Not available: open connections, messages a second, processors")
+
+
 def test_unchecked_figures_say_so():
     unchecked = of_all(lambda figure: replace(figure, certainty="unchecked"), summary())
     fleet = metrics(Fleet(instances=1, born=0, stopped=0, vanished=0, coverage=None), "gauge_range")
@@ -192,6 +205,15 @@ def test_a_report_that_is_late_or_not_over_or_misses_samples_says_so_first():
     ]
     assert view.subject.endswith(" (late)")
     assert compose(good(), Edition()).badges == []
+
+
+@pytest.mark.parametrize(
+    ("against", "said"), [("day_before", "+50% on the day before"), ("same_weekday", "+50% on the mean of the weeks")]
+)
+def test_a_change_says_what_it_is_compared_with(against, said):
+    highlight = Highlight(kind="errors", value=61, share=0.01, change=0.5, against=against)
+    [sentence] = paragraph.sentences(good(highlights=[highlight]), WORDS, Figures(WORDS))
+    assert said in sentence
 
 
 def test_a_total_over_a_gap_is_marked_in_the_chart_too():

@@ -96,9 +96,9 @@ def test_shares_are_in_percent_and_what_is_not_nothing_is_not_0(share, english, 
 
 
 def test_a_coverage_that_is_not_whole_is_never_100_percent():
-    assert EN.seen(Coverage(seen=99_999, expected=100_000)) == "99.9%"
-    assert EN.seen(Coverage(seen=100_000, expected=100_000)) == "100%"
-    assert EN.seen(Coverage(seen=100_001, expected=100_000)) == "100%"
+    assert EN.seen(Coverage(seen=99_999, expected=100_000).share) == "99.9%"
+    assert EN.seen(Coverage(seen=100_000, expected=100_000).share) == "100%"
+    assert EN.seen(Coverage(seen=100_001, expected=100_000).share) == "100%"
 
 
 @pytest.mark.parametrize(

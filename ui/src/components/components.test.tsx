@@ -6,6 +6,7 @@ import { Cards } from "./Cards";
 import { Channels } from "./Channels";
 import { ConnectionRow } from "./ConnectionRow";
 import { Header } from "./Header";
+import { ReportRow } from "./ReportRow";
 import { SystemBars } from "./SystemBars";
 
 const html = (node: ReactNode) => renderToStaticMarkup(node);
@@ -95,4 +96,32 @@ test.each([
   expect(header).toContain(label);
   expect(value(header, "age")).toBe(age === null ? "null" : age.toFixed(1));
   expect(value(header, "shown")).toBe("2026-11-24T12:00:00Z");
+});
+
+const made = {
+  date: "2026-11-23",
+  status: "made" as const,
+  due_at: "2026-11-24T02:00:00Z",
+  made_at: "2026-11-24T02:00:03Z",
+  attempts: 1,
+  detail: "",
+  files: { html: "/reports/2026-11-23.html", json: "/reports/2026-11-23.json", md: "/reports/2026-11-23.md" },
+};
+
+test("a report is linked to in each of its forms, relative to the page", () => {
+  const row = html(<ReportRow report={made} />);
+  expect(row).toContain("Mon, 23 Nov 2026");
+  expect([...row.matchAll(/href="([^"]*)"/g)].map(([, href]) => href)).toEqual([
+    "reports/2026-11-23.html",
+    "reports/2026-11-23.md",
+    "reports/2026-11-23.json",
+  ]);
+});
+
+test("a report that could not be made says why, and links to nothing", () => {
+  const failed = { ...made, made_at: null, attempts: 2, detail: "<b>no answer</b>", files: {} };
+  const again = html(<ReportRow report={{ ...failed, status: "due" }} />);
+  expect(again).toContain("will be tried again: &lt;b&gt;no answer&lt;/b&gt;");
+  expect(again).not.toContain("href");
+  expect(html(<ReportRow report={{ ...failed, status: "given_up" }} />)).toContain("given up: ");
 });

@@ -5,6 +5,8 @@ export type SystemMetrics = components["schemas"]["SystemMetrics"];
 export type History = components["schemas"]["History"];
 export type Connections = components["schemas"]["Connections"];
 export type Connection = components["schemas"]["Connection"];
+export type Reports = components["schemas"]["Reports"];
+export type Report = components["schemas"]["KeptReport"];
 export type Session = components["schemas"]["Session"];
 
 /** Why there is no answer, in words for the page. */
@@ -39,6 +41,10 @@ export function isHistory(value: unknown): value is History {
 
 export function isConnections(value: unknown): value is Connections {
   return isObject(value) && Array.isArray(value.active_connections) && typeof value.total_active === "number";
+}
+
+export function isReports(value: unknown): value is Reports {
+  return isObject(value) && Array.isArray(value.reports);
 }
 
 export function isSession(value: unknown): value is Session {

@@ -13,6 +13,13 @@ const finePercents = new Intl.NumberFormat(LOCALE, {
 const clocks = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const minutes = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" });
 const dates = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short" });
+const calendar = new Intl.DateTimeFormat(LOCALE, {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  timeZone: "UTC", // a date alone, wherever the reader is
+});
 const zones = new Intl.DateTimeFormat(LOCALE, { timeZoneName: "short" });
 
 function unit(name: string, maximumFractionDigits: number): Intl.NumberFormat {
@@ -82,6 +89,9 @@ export function timeOfDay(time: number, today: Date = new Date()): string {
 }
 
 export const minuteOfDay = (time: number): string => minutes.format(new Date(time * 1000));
+
+/** A date such as `2026-11-23`, with its day of the week. */
+export const day = (date: string): string => calendar.format(new Date(`${date}T00:00Z`));
 
 /** The reader's time zone, such as `GMT+1`. */
 export function timeZone(at: Date = new Date()): string {

@@ -14,7 +14,7 @@ from socketscope.reports.form.figures import Figures
 from socketscope.reports.form.tables import Tables
 from socketscope.reports.form.view import Cell, Picture, Table, Tone, View
 from socketscope.reports.form.words import Words
-from socketscope.reports.model import Fleet, Hour, Period, Report, Summary
+from socketscope.reports.model import Certainty, Fleet, Hour, Period, Report, Summary
 from socketscope.reports.options import Language
 
 FEWEST: Final = 2
@@ -42,7 +42,7 @@ def compose(report: Report, edition: Edition) -> View:
     # What is said first takes the first numbers of footnotes.
     cards = summary.cards(report, words, figures)
     pictures = list(_pictures(report, words, figures))
-    told = issues.issues(report, words)
+    told = issues.issues(report, words, figures)
     lists = Tables(report, words, figures)
     tables = [summary.comparison(report, words, figures), *lists.all()]
     sentences = paragraph.sentences(report, words, figures)
@@ -120,7 +120,7 @@ def _facts(report: Report, words: Words) -> Iterator[str]:
         yield _("Coverage: not available, no sample was expected")
     else:
         yield _("Coverage: {share} ({seen} of {expected} samples)").format(
-            share=words.seen(fleet.coverage),
+            share=words.seen(fleet.coverage.share or 0),
             seen=words.number(fleet.coverage.seen),
             expected=words.number(fleet.coverage.expected),
         )
@@ -147,9 +147,10 @@ def _pictures(report: Report, words: Words, figures: Figures) -> Iterator[Pictur
         yield Picture(
             key="hours",
             title=_("Connections per hour"),
-            alt=_of_hours(hours.value, words),
+            alt=_of_hours(hours.value, hours.certainty, words, figures),
             chart=_hours(hours.value, report.period, words),
             mark=figures.mark(hours),
+            note=figures.note(hours),
         )
     weeks = _weeks(report, words, figures)
     if sum(bar.value is not None for bar in weeks.bars) >= FEWEST:
@@ -179,7 +180,7 @@ def _hours(hours: Sequence[Hour], period: Period, words: Words) -> Chart:
     return Chart(bars=bars)
 
 
-def _of_hours(hours: Sequence[Hour], words: Words) -> str:
+def _of_hours(hours: Sequence[Hour], certainty: Certainty, words: Words, figures: Figures) -> str:
     """Say in words what the chart of hours shows."""
     _ = words.gettext
     known = [hour for hour in hours if hour.connections is not None]
@@ -187,9 +188,9 @@ def _of_hours(hours: Sequence[Hour], words: Words) -> str:
         return _("Nothing is known of any hour.")
     low, high = (pick(known, key=lambda hour: hour.connections or 0) for pick in (min, max))
     said = _("Between {low} ({at_low}) and {high} ({at_high}) connections began in an hour.").format(
-        low=words.number(low.connections or 0),
+        low=figures.number(low.connections or 0, certainty),
         at_low=words.clock(low.since),
-        high=words.number(high.connections or 0),
+        high=figures.number(high.connections or 0, certainty),
         at_high=words.clock(high.since),
     )
     gone = len(hours) - len(known)

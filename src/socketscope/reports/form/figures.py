@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from socketscope.reports.form import labels
 from socketscope.reports.form.words import Words
-from socketscope.reports.model import Coverage, Figure, Method, Source
+from socketscope.reports.model import BLIND, Certainty, Coverage, Figure, Method, Source
 
 Write = Callable[[float], str]
 """Writes a number in its unit."""
@@ -67,6 +67,11 @@ class Figures:
         note = _("unchecked") if figure.certainty == "unchecked" else ""
         return Value(text=text, note=note, hint=note, mark=mark)
 
+    def number(self, value: float, certainty: Certainty) -> str:
+        """Write a number in a sentence that has no room for a note."""
+        text = self._words.number(value)
+        return self._words.gettext("at least {number}").format(number=text) if certainty in BLIND else text
+
     def note(self, figure: Figure[Any]) -> str:
         """Say what is known of the truth of a figure that is a list; nothing where it is exact, or not available."""
         _ = self._words.gettext
@@ -82,6 +87,10 @@ class Figures:
         """Say why a figure is not available."""
         return self._reasons[figure.reason or "no_data"]
 
+    def missing(self, figure: Figure[Any]) -> str:
+        """Say in a sentence why a figure is not available."""
+        return self._words.gettext("Not available: {reason}.").format(reason=self.reason(figure))
+
     def mark(self, figure: Figure[Any]) -> int:
         """Return the number of the footnote that says where a figure comes from."""
         return self._marks.setdefault((figure.source, figure.method), len(self._marks) + 1)
@@ -94,4 +103,4 @@ class Figures:
     def _seen(self, coverage: Coverage | None) -> str:
         if coverage is None or coverage.share is None:
             return self._words.gettext("samples are missing")
-        return self._words.gettext("{share} of the samples seen").format(share=self._words.seen(coverage))
+        return self._words.gettext("{share} of the samples seen").format(share=self._words.seen(coverage.share))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from socketscope.reports.form import labels
+from socketscope.reports.form.figures import Figures
 from socketscope.reports.form.view import Cell, Table
 from socketscope.reports.form.words import Words
 from socketscope.reports.model import Issue, IssueKind, Report
@@ -14,11 +15,12 @@ MOST: Final = 20
 """Issues that are shown; JSON has all of them."""
 
 
-def issues(report: Report, words: Words) -> Table:
+def issues(report: Report, words: Words, figures: Figures) -> Table:
     """Return the issues, each with its time, severity and the address of a trace, or of the console."""
     _ = words.gettext
     severities = labels.severities(words)
-    teller = _Teller(words)
+    teller = _Teller(words, figures)
+    total = report.summary.total_connections
     rows = [
         [
             Cell(text=words.stretch(issue.since, issue.until, report.period)),
@@ -35,7 +37,8 @@ def issues(report: Report, words: Words) -> Table:
         title=_("What went wrong"),
         head=[_("When"), _("How bad"), _("What"), _("Look at")],
         rows=rows,
-        empty=_("Nothing was detected."),
+        empty=_("Nothing was detected.") if total.available else figures.missing(total),
+        note=figures.note(total),
         more=text.format(count=words.number(more)) if more else "",
         essential=True,
     )
@@ -50,8 +53,9 @@ def _where(issue: Issue, words: Words) -> str:
 class _Teller:
     """Has a sentence for each kind of issue."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, figures: Figures) -> None:
         self._words = words
+        self._figures = figures
         self._tell: Mapping[IssueKind, Callable[[Issue], str]] = {
             "high_load": self._high_load,
             "errors": self._errors,
@@ -79,7 +83,7 @@ class _Teller:
     def _errors(self, issue: Issue) -> str:
         _ = self._words.gettext
         text = self._words.ngettext("{count} error", "{count} errors", _whole(issue))
-        said = [text.format(count=self._words.number(issue.value or 0))]
+        said = [text.format(count=self._count(issue))]
         if issue.share is not None:
             said.append(_("{share} of the messages received").format(share=self._words.share(issue.share)))
         if issue.name:
@@ -110,7 +114,7 @@ class _Teller:
         if not issue.value:
             return text
         gone = self._words.ngettext("with {count} connection", "with {count} connections", _whole(issue))
-        return f"{text}, {gone.format(count=self._words.number(issue.value))}"
+        return f"{text}, {gone.format(count=self._count(issue))}"
 
     def _gap(self, issue: Issue) -> str:
         text = self._words.ngettext(
@@ -118,7 +122,7 @@ class _Teller:
             "instance {name} was silent: {count} samples are missing",
             _whole(issue),
         )
-        return text.format(name=self._words.quoted(issue.name), count=self._words.number(issue.value or 0))
+        return text.format(name=self._words.quoted(issue.name), count=self._count(issue))
 
     def _alert(self, issue: Issue) -> str:
         _ = self._words.gettext
@@ -128,8 +132,11 @@ class _Teller:
         return _("alert {name}, at {value}").format(name=name, value=self._words.number(issue.value))
 
     def _with_share(self, text: str, share: str, issue: Issue) -> str:
-        said = text.format(count=self._words.number(issue.value or 0))
+        said = text.format(count=self._count(issue))
         return said if issue.share is None else f"{said}, {share.format(share=self._words.share(issue.share))}"
+
+    def _count(self, issue: Issue) -> str:
+        return self._figures.number(issue.value or 0, issue.certainty)
 
 
 def _whole(issue: Issue) -> int:

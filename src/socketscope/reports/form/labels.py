@@ -20,6 +20,7 @@ def reasons(words: Words) -> Mapping[Reason, str]:
         "user_keys_differ": _("users were hashed with different keys, so they can't be told apart"),
         "no_users": _("connections don't say whose they are (SOCKETSCOPE_USER_FROM)"),
         "nothing_closed": _("no connection ended"),
+        "no_histogram": _("instances sent no histogram of it"),
         "no_messages": _("no message was received"),
         "no_alerting": _("no history of alerts is kept here"),
         "backend_cannot": _("this backend can't answer it"),

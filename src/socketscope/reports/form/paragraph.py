@@ -51,7 +51,7 @@ class _Speaker:
         text = self._words.ngettext(
             "{count} sample is missing: {share} arrived.", "{count} samples are missing: {share} arrived.", gone
         )
-        return text.format(count=self._words.number(gone), share=self._words.share(_floor(highlight.share)))
+        return text.format(count=self._words.number(gone), share=self._words.seen(highlight.share or 0))
 
     def _events_missing(self, highlight: Highlight) -> str:
         return self._words.gettext(
@@ -92,9 +92,9 @@ class _Speaker:
         period = self._report.period
         if highlight.since is None or highlight.value is None or period.hours <= 1:
             return ""
-        return self._words.gettext("Most of them began at {stretch}: {number}.").format(
+        return self._words.gettext("The busiest hour was {stretch}: {number} began then.").format(
             stretch=self._words.stretch(highlight.since, highlight.until, period),
-            number=self._words.number(highlight.value),
+            number=self._figures.number(highlight.value, self._report.connections_per_hour.certainty),
         )
 
     def _peak(self, highlight: Highlight) -> str:
@@ -103,7 +103,9 @@ class _Speaker:
         reference = highlight.reference
         if reference is None or highlight.value is None or highlight.value <= reference:
             return f"{said}."
-        text = _("{said}, more than at any time that this is compared with ({reference}).")
+        text = _("{said}, more than on any day that this is compared with ({reference}).")
+        if not self._report.period.day:
+            text = _("{said}, more than at any time that this is compared with ({reference}).")
         return text.format(said=said, reference=self._words.number(reference))
 
     def _errors(self, highlight: Highlight) -> str:
@@ -115,7 +117,7 @@ class _Speaker:
             said.append(_("{share} of the messages received").format(share=self._words.share(highlight.share)))
         if highlight.name:
             said.append(_("most often {name}").format(name=self._words.quoted(highlight.name)))
-        if (grown := self._grown(highlight.change)) is not None:
+        if grown := self._grown(highlight):
             said.append(grown)
         return ", ".join(said) + "."
 
@@ -126,7 +128,7 @@ class _Speaker:
         said = [self._counted(text, figure)]
         if highlight.share is not None:
             said.append(_("{share} of the connections that ended").format(share=self._words.share(highlight.share)))
-        if (grown := self._grown(highlight.change)) is not None:
+        if grown := self._grown(highlight):
             said.append(grown)
         return ", ".join(said) + "."
 
@@ -142,10 +144,10 @@ class _Speaker:
         ).format(count=self._words.number(count))
         if not highlight.reference:
             return text
-        gone = round(highlight.reference)
-        return f"{text} " + self._words.ngettext(
-            "{count} connection went with it.", "{count} connections went with it.", gone
-        ).format(count=self._words.number(gone))
+        gone = self._words.ngettext(
+            "{number} connection went with it", "{number} connections went with it", round(highlight.reference)
+        )
+        return f"{text} {self._counted(gone, self._report.summary.vanished_connections)}."
 
     def _alerts(self, highlight: Highlight) -> str:
         count, firing = round(highlight.value or 0), round(highlight.reference or 0)
@@ -161,12 +163,17 @@ class _Speaker:
     def _all_well(self, _highlight: Highlight) -> str:
         return self._words.gettext("Nothing went wrong that is worth a word.")
 
-    def _grown(self, by: float | None) -> str | None:
-        if by is None or round(by, 3) == 0:
-            return None
+    def _grown(self, highlight: Highlight) -> str:
+        if highlight.change is None or highlight.against is None or round(highlight.change, 3) == 0:
+            return ""
         _ = self._words.gettext
-        text = _("{change} on the day before") if self._report.period.day else _("{change} on the time before")
-        return text.format(change=self._words.change(by))
+        text = {
+            "day_before": _("{change} on the day before")
+            if self._report.period.day
+            else _("{change} on the time before"),
+            "same_weekday": _("{change} on the mean of the weeks before"),
+        }[highlight.against]
+        return text.format(change=self._words.change(highlight.change))
 
     def _counted(self, text: str, figure: Figure[Any]) -> str:
         """Put a total into a sentence, and what is known of its truth behind it."""
@@ -174,8 +181,3 @@ class _Speaker:
         said = text.format(number=value.text)
         said = said[:1].upper() + said[1:]
         return f"{said} ({value.note})" if value.note else said
-
-
-def _floor(share: float | None) -> float:
-    """Round down: a share that is not the whole is not written as 100 %."""
-    return int((share or 0) * 1000) / 1000

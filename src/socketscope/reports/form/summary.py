@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from socketscope.reports.form.figures import Figures, Write
 from socketscope.reports.form.view import Card, Cell, Table
 from socketscope.reports.form.words import Words
-from socketscope.reports.model import Figure, Report, Summary, change
-
-BLIND = ("at_least", "of_seen")
-"""Certainties of figures that miss something, so that they are compared with nothing."""
+from socketscope.reports.model import Figure, Report, Summary, change, mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +48,6 @@ def lines(words: Words) -> list[Line]:
         Line("errors", _("Errors"), words.number),
         Line("error_ratio", _("Errors per message received"), words.share),
     ]
-
-
-def mean(figures: Sequence[Figure[Any]]) -> tuple[float, int] | None:
-    """Return the mean of those figures that are whole, and how many these are; None where there are none."""
-    whole = [figure.value for figure in figures if figure.value is not None and figure.certainty not in BLIND]
-    return (sum(whole) / len(whole), len(whole)) if whole else None
 
 
 def cards(report: Report, words: Words, figures: Figures) -> list[Card]:
@@ -134,11 +124,11 @@ def _beside(line: Line, report: Report, words: Words, figures: Figures) -> list[
     cells.append(_grown(change(now, then), words) or nothing)
     if average is None:
         return [*cells, nothing, nothing]
-    value, count = average
+    typical, count = average
+    value = typical.value or 0.0
     note = "" if count == len(weekdays) else words.gettext("of {count}").format(count=words.number(count))
     cells.append(Cell(text=line.write(round(value, 1) if value < 100 else round(value)), note=note, number=True))
-    like = Figure(value=value, source=now.source, method=now.method)
-    cells.append(_grown(change(now, like), words) or nothing)
+    cells.append(_grown(change(now, typical), words) or nothing)
     return cells
 
 
@@ -155,11 +145,9 @@ def _changes(report: Report, words: Words, field: str) -> list[str]:
         text = _("{change} on the day before") if report.period.day else _("{change} on the time before")
         said.append(text.format(change=words.change(by)))
     average = mean([getattr(one.summary, field) for one in report.comparison.same_weekday])
-    if average is not None:
-        by = change(now, Figure(value=average[0], source=now.source, method=now.method))
-        if by is not None:
-            text = words.ngettext("{change} on the week before", "{change} on the mean of {count} weeks", average[1])
-            said.append(text.format(change=words.change(by), count=words.number(average[1])))
+    if average is not None and (by := change(now, average[0])) is not None:
+        text = words.ngettext("{change} on the week before", "{change} on the mean of {count} weeks", average[1])
+        said.append(text.format(change=words.change(by), count=words.number(average[1])))
     return said
 
 

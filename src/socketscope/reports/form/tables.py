@@ -11,7 +11,7 @@ from socketscope.reports.form.figures import Figures
 from socketscope.reports.form.names import shown
 from socketscope.reports.form.view import Cell, Table
 from socketscope.reports.form.words import Words
-from socketscope.reports.model import Alert, Channel, Close, Figure, Handshake, HighLoad, Hour, Report, Route
+from socketscope.reports.model import BLIND, Alert, Channel, Close, Figure, Handshake, HighLoad, Hour, Report, Route
 
 MOST: Final = 25
 """Rows of a table that are shown; JSON has all of them."""
@@ -148,7 +148,14 @@ class Tables:
             head=[_("When"), _("Of what"), _("Greatest"), _("High from")],
             empty=_("There was none."),
         )
-        return self._filled(table, self._report.high_load, row)
+        filled = self._filled(table, self._report.high_load, row)
+        unknown = [kinds[kind] for kind in self._report.unknown_loads]
+        if not unknown or not self._report.high_load.available:
+            return filled
+        note = _("Not available: {loads}.").format(loads=", ".join(unknown))
+        if len(unknown) == len(kinds):
+            return replace(filled, empty=note)
+        return replace(filled, note=f"{filled.note} {note}".strip())
 
     def alerts(self) -> Table:
         """Return the alerts of the period."""
@@ -193,7 +200,7 @@ class Tables:
                 title=_("Missing samples"),
                 head=[_("Instance"), _("When"), _("Samples missing")],
                 rows=rows,
-                empty=empty if fleet.available else self._not_available(fleet),
+                empty=empty if fleet.available else self._figures.missing(fleet),
                 mark=self._figures.mark(fleet),
             )
         )
@@ -218,7 +225,7 @@ class Tables:
             replace(
                 table,
                 rows=[row(one) for one in figure.value or ()],
-                empty=table.empty if figure.available else self._not_available(figure),
+                empty=table.empty if figure.available else self._figures.missing(figure),
                 note=self._figures.note(figure),
                 mark=self._figures.mark(figure),
             ),
@@ -228,14 +235,10 @@ class Tables:
     def _cut(self, table: Table, most: int = MOST) -> Table:
         return cut(table, most, self._words)
 
-    def _not_available(self, figure: Figure[Any]) -> str:
-        text = self._words.gettext("Not available: {reason}.")
-        return text.format(reason=self._figures.reason(figure))
-
     def _count(self, value: float | None, of: Figure[Any], *, unknown: str = "\N{EN DASH}") -> Cell:
         if value is None:
             return Cell(text=unknown, number=True, tone="quiet")
-        least = "\N{GREATER-THAN OR EQUAL TO}" if of.certainty == "at_least" else ""
+        least = "\N{GREATER-THAN OR EQUAL TO}" if of.certainty in BLIND else ""
         return Cell(text=least + self._words.number(value), number=True)
 
     def _of(self, count: int, total: int, of: Figure[Any]) -> list[Cell]:

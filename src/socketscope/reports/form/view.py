@@ -65,13 +65,14 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A chart, its caption and what it shows, in words."""
+    """A chart, its caption and what it shows, in words; `note` is on the truth of all of it."""
 
     key: str
     title: str
     alt: str
     chart: Chart
     mark: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 from socketscope.reports.form.names import shown
-from socketscope.reports.model import Coverage, Period
+from socketscope.reports.model import Period
 from socketscope.reports.options import Language
 
 CATALOGUES: Final = Path(__file__).with_name("locale")
@@ -73,10 +73,9 @@ class Words:
         sign = "+" if grown > 0 else "\N{MINUS SIGN}" if grown < 0 else "\N{PLUS-MINUS SIGN}"
         return sign + self.share(abs(grown))
 
-    def seen(self, coverage: Coverage) -> str:
-        """Write which part of the exports arrived; never 100 % where one is missing."""
-        share = coverage.share or 0.0
-        return self.share(share if coverage.whole else math.floor(share * 1000) / 1000)
+    def seen(self, share: float) -> str:
+        """Write which part (0..1) of the exports arrived; never 100 % where one is missing."""
+        return self.share(math.floor(share * 1000) / 1000)
 
     def size(self, octets: float) -> str:
         """Write a number of bytes in the unit that suits it."""

@@ -1,0 +1,61 @@
+"""When the segments of connections' traces end: one timer for all connections of an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+FIRST_SEGMENT = 10.0
+"""Seconds of a connection's first segment. Each next one is twice as long, up to `options.segment`: what a young
+connection does is to be seen soon, and an old one costs little."""
+
+EVERY = 0.5
+"""Seconds between two looks at what is due, and so the most that a segment is late. A timer of each connection's own
+would be exact, and a tenth of what connecting costs."""
+
+
+class Segmented(Protocol):
+    """What has segments."""
+
+    due: float
+    """When the running one is to end, on the clock of its event loop (seconds)."""
+
+    def end_segment(self) -> None:
+        """End the running segment, and set when the next one is due."""
+
+
+class Segments:
+    """The connections of one event loop; called in it."""
+
+    def __init__(self) -> None:
+        self._open: set[Segmented] = set()
+        self._looks = False
+
+    def add(self, one: Segmented) -> None:
+        """Look after a connection."""
+        self._open.add(one)
+        if not self._looks:
+            self._looks = True
+            asyncio.get_running_loop().call_later(EVERY, self._look)
+
+    def discard(self, one: Segmented) -> None:
+        """Let go of a connection, if it is known."""
+        self._open.discard(one)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for one in [one for one in self._open if one.due <= now]:
+            one.end_segment()
+        self._looks = bool(self._open)
+        if self._looks:
+            loop.call_later(EVERY, self._look)
+
+
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Segments] = WeakKeyDictionary()
+
+
+def segments_of(loop: asyncio.AbstractEventLoop) -> Segments:
+    """Give those of a loop."""
+    return _by_loop.get(loop) or _by_loop.setdefault(loop, Segments())
