@@ -4,12 +4,13 @@ import asyncio
 import json
 
 from socketscope import semconv
+from socketscope.instrumentation.middleware import WebSocketMiddleware
 
 
 class ScriptedSocket:
     """Takes `room` messages that nobody has read; then its server waits. `taken` are all that it ever took."""
 
-    def __init__(self, hub, *, user, room=3):
+    def __init__(self, hub, *, user, room=3, reporter=None):
         self.taken = []
         self.client = None
         self.closed = None
@@ -19,16 +20,20 @@ class ScriptedSocket:
         self._told = asyncio.Queue()
         self._told.put_nowait({"type": "websocket.connect"})
         self._read = asyncio.Event()
-        self.task = asyncio.get_running_loop().create_task(self._handle(hub, user))
+        self.task = asyncio.get_running_loop().create_task(self._handle(hub, user, reporter))
 
     def scope(self):
-        return {"type": "websocket", "headers": []}
+        return {"type": "websocket", "headers": [], "path": "/"}
 
-    async def _handle(self, hub, user):
-        async with hub.connect((self.scope(), self._told.get, self.send), user=user) as client:
-            self.client = client
-            async for _ in client:
-                pass
+    async def _handle(self, hub, user, reporter):
+        async def app(scope, receive, send):
+            async with hub.connect((scope, receive, send), user=user) as client:
+                self.client = client
+                async for _ in client:
+                    pass
+
+        watched = app if reporter is None else WebSocketMiddleware(app, reporter=reporter)
+        await watched(self.scope(), self._told.get, self.send)
 
     async def send(self, message):
         kind = message["type"]

@@ -23,8 +23,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.captured = capture()
-        telemetry = self.captured.__enter__().telemetry
+        self.capturing = capture()
+        self.watched = self.capturing.__enter__()
+        telemetry = self.watched.telemetry
         channels = {name: ChannelOptions(policy) for name, policy in POLICIES.items()}
         self.hub = Hub(channels=channels, limits=LIMITS, telemetry=telemetry)
         self.all = []
@@ -61,7 +62,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return multiple()
 
         async def made():
-            socket = kind(self.hub, user=user)
+            socket = kind(self.hub, user=user, reporter=self.watched.reporter)
             while socket.client is None:
                 await asyncio.sleep(0)
             return socket
@@ -115,8 +116,16 @@ class LedgerMachine(RuleBasedStateMachine):
         self.do(socket.leave)
 
     @rule()
-    def a_moment_passes(self):
+    def telemetry_is_read(self):
         self.run(asyncio.sleep(0))
+        records = list(self.watched.telemetry.live.records())
+        taken = sum(len(socket.taken) for socket in self.all)
+        sent = self.watched.value("websocket.server.messages", **{"network.io.direction": "transmit"})
+        assert sent == taken
+        taken_by = {socket.client.id: len(socket.taken) for socket in self.all}
+        assert {record.id: record.messages_sent for record in records} == {
+            record.id: taken_by[record.id] for record in records
+        }
 
     @invariant()
     def the_ledger_closes(self):
@@ -145,7 +154,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.do(socket.leave)
         if self.all:
             self.run(asyncio.wait({socket.task for socket in self.all}))
-        self.the_ledger_closes()
+        self.telemetry_is_read()
         assert all(count.pending == 0 for count in self.ledgers().values())
         assert not self.hub.clients
         assert not len(self.hub.users)
@@ -153,7 +162,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.run(self.hub.stop())
         assert not asyncio.all_tasks(self.loop)
         self.loop.close()
-        self.captured.__exit__(None, None, None)
+        self.capturing.__exit__(None, None, None)
 
 
 TestLedgerAtAnyMoment = LedgerMachine.TestCase

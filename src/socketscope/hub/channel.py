@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from socketscope.hub.asgi import Batch, Carrier, Carriers
+from socketscope.hub.group import Group
 from socketscope.hub.link import AsgiLink, Link
 from socketscope.hub.link_wire import WireLink
 from socketscope.hub.message import Delivery, Position
 from socketscope.hub.options import ChannelOptions
 from socketscope.hub.outgoing import Outgoing, outgoing
 from socketscope.hub.subscription import Subscription
+from socketscope.telemetry.accumulators import Accumulators
 from socketscope.telemetry.ledger import CLOSED, Ledger
 
 
@@ -31,6 +33,7 @@ class Channel:
         ledger: Ledger,
         carriers: Carriers,
         *,
+        accumulators: Accumulators,
         now: Callable[[], int],
         hidden: bool = False,
     ) -> None:
@@ -49,8 +52,8 @@ class Channel:
         """Where the topic stands, as far as it was received."""
         self._carriers = carriers
         self._now = now
-        self._wired: dict[Subscription, asyncio.Transport] = {}
-        self._plain: dict[Subscription, AsgiLink] = {}
+        self._wired: Group[asyncio.Transport] = Group(accumulators)
+        self._plain: Group[AsgiLink] = Group(accumulators)
         self._behind: dict[Subscription, None] = {}
         self._awaited: list[tuple[Position, asyncio.Future[None]]] = []
 
@@ -59,7 +62,7 @@ class Channel:
 
     def links(self) -> Iterable[Link]:
         """Give everyone's."""
-        return [subscription.link for subscription in (*self._wired, *self._plain, *self._behind)]
+        return [subscription.link for subscription in (*self._wired.entries, *self._plain.entries, *self._behind)]
 
     def add(self, subscription: Subscription) -> None:
         """Let a subscription take part."""
@@ -67,14 +70,14 @@ class Channel:
         if link.behind:
             self._behind[subscription] = None
         elif isinstance(link, WireLink):
-            self._wired[subscription] = link.transport
+            self._wired.add(subscription, link.transport)
         elif isinstance(link, AsgiLink):
-            self._plain[subscription] = link
+            self._plain.add(subscription, link)
 
     def discard(self, subscription: Subscription) -> None:
         """Take it out."""
-        self._wired.pop(subscription, None)
-        self._plain.pop(subscription, None)
+        self._wired.discard(subscription)
+        self._plain.discard(subscription)
         self._behind.pop(subscription, None)
 
     def moved(self, subscription: Subscription) -> None:
@@ -117,41 +120,46 @@ class Channel:
         """Write a message to everyone's transport."""
         # The loop of the whole hub: of each connection it touches the transport alone. That the closing handshake has
         # begun takes a subscription out before (`Wire.on_closing`); what is left to ask is whether the socket is open.
-        frame = message.frame
-        subscriptions = list(self._wired.items())
-        gone: dict[Subscription, None] = {}
-        for subscription, transport in subscriptions:
+        frame, group = message.frame, self._wired
+        changes, reached = group.changes, list(group.entries)
+        gone: set[Subscription] = set()
+        for subscription, transport in list(group.entries.items()):
             if transport.is_closing():
-                gone[subscription] = None
+                gone.add(subscription)
             else:
                 transport.write(frame)
-        self.ledger.delivered(len(subscriptions) - len(gone), message.size)
-        message.count((entry.record for entry, _ in subscriptions if entry not in gone), self._now())
+        if gone:
+            reached = [subscription for subscription in reached if subscription not in gone]
+        self.ledger.delivered(len(reached), message.size)
+        group.count(message, reached, all_since=None if gone else changes, now=self._now())
         for subscription in gone:
             self.ledger.refused(CLOSED)
             subscription.link.owner.lost()
 
     def _begin(self, message: Outgoing) -> None:
         """Begin to send a message to everyone whose server speaks plain ASGI."""
-        targets = list(self._plain)
+        group = self._plain
+        changes, reached, everyone = group.changes, list(group.entries), True
         if self._carriers.sending:  # a middleware publishes while it sends
-            for subscription in [entry for entry, link in self._plain.items() if link.is_sending()]:
-                targets.remove(subscription)
+            for subscription in [entry for entry, link in group.entries.items() if link.is_sending()]:
+                reached.remove(subscription)
+                everyone = False
                 self._take(message, subscription)
 
         def waits(subscription: Subscription, carrier: Carrier) -> AsgiLink:
-            link = self._plain[subscription]
+            link = group.entries[subscription]
             link.waits(message, subscription, carrier)
             return link
 
         def failed(subscription: Subscription, told: dict[str, Any], error: Exception) -> None:
-            self._plain[subscription].failed(subscription, told, error)
+            group.entries[subscription].failed(subscription, told, error)
 
-        without = self._carriers.begin(Batch(targets, message.asgi, waits=waits, failed=failed)).without
+        without = self._carriers.begin(Batch(reached, message.asgi, waits=waits, failed=failed)).without
         if without:
-            targets = [subscription for subscription in targets if subscription not in without]
-        self.ledger.delivered(len(targets), message.size)
-        message.count([subscription.record for subscription in targets], self._now())
+            reached = [subscription for subscription in reached if subscription not in without]
+            everyone = False
+        self.ledger.delivered(len(reached), message.size)
+        group.count(message, reached, all_since=changes if everyone else None, now=self._now())
 
     def _take(self, message: Outgoing, subscription: Subscription) -> None:
         if subscription.link.take(message, subscription):

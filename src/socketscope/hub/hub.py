@@ -406,5 +406,5 @@ class Hub:
         traffic = accumulators.own_channel(USER_CHANNEL if hidden else name)
         options = next((found for pattern, found in self._options.items() if fnmatchcase(name, pattern)), None)
         ledger = accumulators.ledgers.open(traffic)
-        options = options or ChannelOptions()
-        return Channel(topic, name, options, ledger, self.carriers, now=self.clock.monotonic, hidden=hidden)
+        shared: Any = {"accumulators": accumulators, "now": self.clock.monotonic}
+        return Channel(topic, name, options or ChannelOptions(), ledger, self.carriers, hidden=hidden, **shared)

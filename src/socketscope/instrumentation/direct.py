@@ -32,10 +32,5 @@ def sent_on(records: Iterable[ConnectionRecord | None], size: int, cell: int, no
     for record in records:
         if record is None:
             continue
-        flow = record.transmit
-        try:
-            (flow.binary if binary else flow.text)[cell] += 1
-        except IndexError:
-            flow.count_cell(cell, binary=binary)
-        flow.bytes += size
+        record.transmit.count_one(size, cell, binary=binary)
         record.sent_at = now

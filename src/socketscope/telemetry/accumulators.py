@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from socketscope.telemetry.record import ConnectionRecord
+    from socketscope.telemetry.tally import Share
 
 Attributes = dict[str, str | int]
 Where = tuple[str, str | int | None]
@@ -135,16 +136,21 @@ class Accumulators:
     def fold(self, record: ConnectionRecord) -> None:
         """Add what a connection did since the last time to the totals of its attribute set and of its channels."""
         before = record.folded
-        if before[0].same(record.receive) and before[1].same(record.transmit):
+        if before[0].same(record.receive) and before[1].same(record.sent_in_all()):
             return  # there may be many connections, and most of them idle
         with self.lock:
-            before, now = record.folded, (record.receive.copy(), record.transmit.copy())
+            before, now = record.folded, (record.receive.copy(), record.sent_in_all().copy())
             record.folded = now
             for index, total in enumerate((record.traffic.receive, record.traffic.transmit)):
                 total.add(now[index], before[index])
                 for channel in record.channel_traffic:
                     channel.messages[index] += now[index].messages - before[index].messages
                     channel.bytes[index] += now[index].bytes - before[index].bytes
+
+    def end_share(self, record: ConnectionRecord, share: Share) -> None:
+        """End a connection's part in a tally."""
+        with self.lock:
+            record.take_no_part(share)
 
     def opened(self, record: ConnectionRecord) -> None:
         """Count a connection in (call with `lock` held), and into the channels that it joined during its handshake."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from socketscope import semconv
 from socketscope.telemetry.accumulators import Where
+from socketscope.telemetry.tally import Share, Tally
 from socketscope.telemetry.traffic import NOTHING, ChannelTraffic, Flow, Traffic
 
 UNKNOWN_ROUTE = "_unknown"
@@ -77,6 +78,7 @@ class ConnectionRecord:
         "segment",
         "send_max",
         "sent_at",
+        "shares",
         "started_at",
         "started_wall",
         "status",
@@ -113,7 +115,9 @@ class ConnectionRecord:
         self.segment = Segment(0, started_wall)
         self.receive, self.transmit = Flow(), Flow()
         self.folded = NOTHING
-        """`receive` and `transmit` as they are in the totals that connections share."""
+        """What was received and `sent_in_all()`, as it is in the totals that connections share."""
+        self.shares: tuple[Share, ...] = ()
+        """What it is sent together with others."""
         self.traffic = NOWHERE
         self.handling = NOWHERE.handling
         self.received_at = self.sent_at = self.handling_since = 0
@@ -161,6 +165,30 @@ class ConnectionRecord:
         self.segment = Segment(self.segment.index + 1, now_wall, self.totals())
         self.handling_max = self.handling_notable = self.send_max = 0
 
+    def sent_in_all(self) -> Flow:
+        """Give what was sent, alone and together with others; to be read."""
+        shares = self.shares
+        if not shares:
+            return self.transmit
+        sent = self.transmit.copy()
+        for share in shares:
+            sent.grow(share.tally, share.base)
+        return sent
+
+    def take_part(self, tally: Tally) -> Share:
+        """Be sent what is counted there from now on."""
+        share = Share(tally)
+        self.shares = (*self.shares, share)
+        return share
+
+    def take_no_part(self, share: Share) -> None:
+        """Be sent it no longer. `Accumulators.end_share` calls this: it is two steps to a reader."""
+        if share not in self.shares:
+            return
+        self.shares = tuple(other for other in self.shares if other is not share)
+        self.transmit.grow(share.tally, share.base)
+        self.sent_at = max(self.sent_at, share.at)
+
     @property
     def messages_received(self) -> int:
         """Messages since accept."""
@@ -169,7 +197,7 @@ class ConnectionRecord:
     @property
     def messages_sent(self) -> int:
         """Messages since accept."""
-        return self.transmit.messages
+        return self.sent_in_all().messages
 
     @property
     def bytes_received(self) -> int:
@@ -179,16 +207,17 @@ class ConnectionRecord:
     @property
     def bytes_sent(self) -> int:
         """Bytes of payload since accept."""
-        return self.transmit.bytes
+        return self.sent_in_all().bytes
 
     def totals(self) -> Totals:
         """Give what the connection did since accept."""
-        return self.receive.messages, self.transmit.messages, self.receive.bytes, self.transmit.bytes
+        sent = self.sent_in_all()
+        return self.receive.messages, sent.messages, self.receive.bytes, sent.bytes
 
     @property
     def last_activity(self) -> int:
         """When the connection was accepted or had its last message, on the monotonic clock."""
-        return max(self.accepted_at, self.received_at, self.sent_at)
+        return max(self.accepted_at, self.received_at, self.sent_at, *(share.at for share in self.shares))
 
     @property
     def lost(self) -> bool:

@@ -58,6 +58,20 @@ class Flow:
         else:
             self.text = _with_one_in(self.text, cell)
 
+    def count_one(self, size: int, cell: int, *, binary: bool) -> None:
+        """Count a message of `size` bytes, whose cell this is."""
+        try:
+            (self.binary if binary else self.text)[cell] += 1
+        except IndexError:
+            self.count_cell(cell, binary=binary)
+        self.bytes += size
+
+    def grow(self, now: Flow, before: Flow) -> None:
+        """Add what came between two copies of another flow, with as many cells as it takes."""
+        self.text = _sum(self.text, now.text, before.text)
+        self.binary = _sum(self.binary, now.binary, before.binary)
+        self.bytes += now.bytes - before.bytes
+
     def same(self, other: Flow) -> bool:
         """Whether both have counted the same."""
         return self.bytes == other.bytes and self.text == other.text and self.binary == other.binary
@@ -85,6 +99,10 @@ def _with_one_in(cells: list[int], cell: int) -> list[int]:
     cells = cells + [0] * (cell + 1 - len(cells))
     cells[cell] += 1
     return cells
+
+
+def _sum(own: list[int], now: list[int], before: list[int]) -> list[int]:
+    return [cell + new - old for cell, new, old in zip_longest(own, now, before, fillvalue=0)]
 
 
 def _add(totals: list[int], now: list[int], before: list[int]) -> None:
