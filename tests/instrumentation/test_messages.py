@@ -436,6 +436,61 @@ async def test_a_carrier_that_fails_or_gives_nonsense_disturbs_nobody(carrier):
     assert query.parent.span_id == handshake(captured).context.span_id
 
 
+# Exemplars ----------------
+
+
+def examples(captured, metric):
+    """Seconds and the spans of a histogram's exemplars."""
+    [found] = captured.histograms(metric)
+    return [(kept.nanoseconds / 1e9, kept.span_context) for kept in found.exemplars]
+
+
+HANDLING = "websocket.server.message.handling.duration"
+
+
+@pytest.mark.parametrize("mode", ["notable", "all"])
+async def test_what_was_slow_or_failed_is_an_example_that_leads_to_its_span(mode):
+    with service(Options(message_spans=mode)) as (captured, app):
+        await talk(captured, app, "take 0.5", "take 3", "fail")
+        slow, failed = spans(captured)[-2:]
+        assert examples(captured, HANDLING) == [(3, slow.context), (0.25, failed.context)]
+
+
+async def test_without_spans_of_messages_an_example_leads_to_the_connection():
+    with service(Options(message_spans="off")) as (captured, app):
+        await talk(captured, app, "take 3")
+        assert examples(captured, HANDLING) == [(3, handshake(captured).context)]
+
+
+async def test_a_slow_send_is_an_example_too():
+    clock = FakeClock()
+    with capture(clock=clock.clock) as captured:
+        async with AsgiClient(sending(captured, clock, 1.5), "/ws") as client:
+            await client.accepted()
+            await client.receive()
+        [slow] = spans(captured)
+        assert examples(captured, "websocket.server.send.duration") == [(1.5, slow.context)]
+
+
+async def test_of_a_connection_that_is_not_traced_an_example_has_no_span():
+    clock = FakeClock()
+    telemetry = Telemetry(clock=clock.clock)
+    telemetry.switch_on()
+    reporter = Reporter(telemetry, Options(), providers={"tracer_provider": TracerProvider(NEVER)})
+
+    async def app(_scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        clock.advance(2)
+
+    async with AsgiClient(WebSocketMiddleware(app, reporter=reporter), "/ws") as client:
+        await client.accepted()
+        await client.send_text("x")
+    [found] = [found for found in telemetry.settled().histograms() if found.metric.name == HANDLING]
+    assert [kept.span_context for kept in found.exemplars] == [None]
+
+
 # Limits ----------------
 
 

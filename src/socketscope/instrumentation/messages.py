@@ -101,7 +101,9 @@ class Messages:
         return context if context.trace_flags.sampled else None
 
     def _exemplar(self, metric: semconv.Metric, watched: Watched, value_ns: int, known: SpanContext | None) -> None:
-        """Give the histogram an example."""
+        """Give a histogram an example, which leads to the message's span, else to its connection's."""
+        now = self._telemetry.clock.wall()
+        self._telemetry.accumulators.exemplar(metric, watched.where, value_ns, now, known or _handshake(watched))
 
     # Messages that are looked at from their beginning ----------------
 
