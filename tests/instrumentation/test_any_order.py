@@ -29,8 +29,9 @@ payloads = st.one_of(
     blobs.map(lambda blob: {"bytes": blob}),
     blobs.map(lambda blob: {"text": None, "bytes": blob}),
     texts.map(lambda text: {"text": text, "bytes": None}),
-    st.sampled_from([{}, {"text": None, "bytes": None}, {"text": 7}, {"text": "both", "bytes": b"of them"}]),
+    st.sampled_from([{}, {"text": None, "bytes": None}, {"text": 7}]),
 )
+"""Not both at once: servers do not agree which of them is sent."""
 CODES = (None, 0, 1000, 1001, 1005, 1006, 1009, 1012, 4001, CloseCode.GOING_AWAY, "4001")
 codes = st.sampled_from([{}, *({"code": code} for code in CODES)])
 reasons = st.sampled_from(
