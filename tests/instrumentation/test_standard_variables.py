@@ -33,6 +33,15 @@ asyncio.run(talk(config.loaded_app))
 print("handshakes:", sum(process_telemetry().accumulators.handshakes.values()))
 """
 
+CONFIGURATION = """
+file_format: "1.0"
+meter_provider:
+  readers:
+    - periodic:
+        exporter:
+          console: {}
+"""
+
 
 def ran(tmp_path: Path, **environment: str) -> str:
     program = tmp_path / "program.py"
@@ -55,6 +64,15 @@ def ran(tmp_path: Path, **environment: str) -> str:
 def test_with_none_of_them_every_connection_is_exported(tmp_path: Path) -> None:
     told = ran(tmp_path)
     assert "handshakes: 2" in told
+    assert "websocket.server.handshake.duration" in told
+
+
+def test_a_configuration_file_says_where_all_of_it_goes(tmp_path: Path) -> None:
+    file = tmp_path / "otel.yaml"
+    file.write_text(CONFIGURATION)
+    told = ran(tmp_path, OTEL_CONFIG_FILE=str(file), OTEL_METRICS_EXPORTER="none")
+    assert "handshakes: 2" in told
+    assert '"aggregation_temporality": 2' in told
     assert "websocket.server.handshake.duration" in told
 
 
