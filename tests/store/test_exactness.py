@@ -5,9 +5,9 @@ import itertools
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from oracle import Oracle, Point
 
 import asking
-from oracle import Oracle, Point
 from otlp_requests import CUMULATIVE, DELTA, T0, counter, metrics_request, ns, number, put
 from socketscope.query.model import Query
 from socketscope.store.store import Store
