@@ -1,5 +1,5 @@
 """Reports of random days equal the ledger: with restarts, counter resets, connections over midnight, clocks that are
-changed in spring and autumn, and clocks that are wrong. `tests/oracle.py` says how many, and with which seed.
+changed in spring and autumn, and clocks that are wrong. `tests/random_examples.py` says how many, and with which seed.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from report_ledger import ledger, messages_by_their_own_time
 from report_workload import MINUTE, SECOND, logs_requests, metrics_requests, with_falls_only, workloads
 
-from oracle import SEED, exactly, examples
 from prometheus_process import PrometheusProcess, required_prometheus
+from random_examples import SEED, exactly, examples
 from socketscope.backends.embedded import EmbeddedBackend
 from socketscope.backends.prometheus import PrometheusMetrics
 from socketscope.query.kept import HOURS

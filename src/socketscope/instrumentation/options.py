@@ -24,6 +24,9 @@ MessageCarrier = Callable[[Mapping[str, Any]], Mapping[str, str] | None]
 """Finds the trace context in a message: takes the ASGI message (`text` or `bytes`) and gives a mapping of header names
 (`traceparent`, ...) to values, as OpenTelemetry's propagators read it, or None."""
 
+EXCLUDED_URLS = ("SOCKETSCOPE_EXCLUDED_URLS", "OTEL_PYTHON_SOCKETSCOPE_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS")
+"""The first one that is set stands; the others are OpenTelemetry's, for one instrumentation and for all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -68,7 +71,7 @@ def from_environment(environment: Mapping[str, str]) -> Options:
         tcp_user_timeout=_number(
             environment, "SOCKETSCOPE_TCP_USER_TIMEOUT", 0.0, at_least=0.0, at_most=MOST_TCP_USER_TIMEOUT
         ),
-        excluded_urls=_pattern(environment, "SOCKETSCOPE_EXCLUDED_URLS"),
+        excluded_urls=_pattern(environment, *EXCLUDED_URLS),
     )
 
 
@@ -135,8 +138,9 @@ def _number(
     return value
 
 
-def _pattern(environment: Mapping[str, str], name: str) -> re.Pattern[str] | None:
+def _pattern(environment: Mapping[str, str], *names: str) -> re.Pattern[str] | None:
     # The format of OTEL_PYTHON_EXCLUDED_URLS: regular expressions separated by commas, found anywhere in the path.
+    name = next((name for name in names if environment.get(name, "").strip()), names[0])
     parts = [part.strip() for part in environment.get(name, "").split(",") if part.strip()]
     if not parts:
         return None

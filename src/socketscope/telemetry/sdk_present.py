@@ -11,8 +11,8 @@ _API_MODULES = ("opentelemetry.metrics.", "opentelemetry.trace", "opentelemetry.
 
 
 def is_placeholder(provider: object) -> bool:
-    """Whether a provider is the API's own, which does nothing."""
-    return type(provider).__module__.startswith(_API_MODULES)
+    """Whether a provider does nothing: it is the API's own, or the SDK's under `OTEL_SDK_DISABLED`."""
+    return type(provider).__module__.startswith(_API_MODULES) or getattr(provider, "_disabled", False) is True
 
 
 def sdk_present() -> bool:
