@@ -21,6 +21,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from socketscope import semconv
 from socketscope.errors import ConfigurationError
 from socketscope.telemetry.appender import HistogramAppender, exponential_buckets
+from socketscope.telemetry.batches import POINTS
 from socketscope.telemetry.histogram import CELLS, DURATION_EXPONENT, SIZE_EXPONENT, duration_cell, size_cell
 from socketscope.telemetry.process import Telemetry
 from socketscope.telemetry.sdk import HistogramExporter, OtlpExporter
@@ -43,7 +44,8 @@ class Kept(MetricExporter):
         self.was_shut_down = True
 
     def points(self, metric: str) -> list[list[tuple[int, float, int, int]]]:
-        return [
+        """Give the points of a metric, by the pieces that have any."""
+        pieces = [
             [
                 (point.count, point.sum, point.start_time_unix_nano, point.time_unix_nano)
                 for resource in batch.resource_metrics
@@ -54,6 +56,7 @@ class Kept(MetricExporter):
             ]
             for batch in self.batches
         ]
+        return [points for points in pieces if points]
 
 
 def set_up(temporality: AggregationTemporality) -> tuple[Telemetry, Kept, MeterProvider]:
@@ -111,12 +114,25 @@ def test_our_histograms_stand_in_our_scope_beside_the_other_metrics() -> None:
     provider.get_meter("theirs").create_counter("their.counter").add(1)
     handshakes(telemetry, 1)
     provider.shutdown()
-    scopes = {
-        scope.scope.name: {metric.name for metric in scope.metrics}
-        for scope in inner.batches[-1].resource_metrics[0].scope_metrics
-    }
+    scopes: dict[str, set[str]] = {}
+    for batch in inner.batches:
+        (resource,) = batch.resource_metrics
+        assert resource.resource.attributes["telemetry.sdk.name"] == "opentelemetry"
+        for scope in resource.scope_metrics:
+            scopes.setdefault(scope.scope.name, set()).update(metric.name for metric in scope.metrics)
     assert scopes["theirs"] == {"their.counter"}
     assert {NAME, "websocket.server.handshakes"} <= scopes["socketscope"]
+
+
+def test_histograms_leave_in_pieces_too() -> None:
+    telemetry, inner, provider = set_up(AggregationTemporality.CUMULATIVE)
+    number = 2 * POINTS + 7
+    for port in range(number):
+        telemetry.accumulators.handshake(("/ws", port), "accepted", 101, 1_000_000)
+    provider.shutdown()
+    pieces = inner.points(NAME)
+    assert [len(points) for points in pieces] == [POINTS, POINTS, 7]
+    assert sum(count for points in pieces for count, *_ in points) == number
 
 
 def test_an_unknown_protocol_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

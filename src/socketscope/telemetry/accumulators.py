@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from threading import Lock, get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from socketscope import semconv
 from socketscope.semconv import OTHER
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
     from socketscope.telemetry.record import ConnectionRecord
     from socketscope.telemetry.tally import Share
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 Attributes = dict[str, str | int]
 Where = tuple[str, str | int | None]
@@ -252,65 +255,68 @@ class Accumulators:
             yield name, DIRECTIONS[index], messages, size
 
     def histograms(self) -> Iterator[Histogram]:
-        """Yield every histogram that has a measurement."""
+        """Yield every histogram that has a measurement; one after the other, so that they need not all be held."""
         yield from self._message_histograms()
-        with self.lock:
-            handshakes = [(key, list(value.cells), value.total) for key, value in self._handshake_durations.items()]
-            connections = [
-                (key, list(value.counts), list(value.cells), value.total)
-                for key, value in self._connection_durations.items()
-            ]
-            pings = [(where, list(value.cells), value.total) for where, value in self._pings.items()]
-        for (where, outcome), cells, total in handshakes:
-            yield self._durations(
-                semconv.HANDSHAKE_DURATION, place(where) | {semconv.HANDSHAKE_OUTCOME.name: outcome}, cells, total
-            )
-        for key, counts, cells, seconds in connections:
-            attributes = close_attributes(*key)
+        for key, durations in self._now(self._handshake_durations):
+            attributes = place(key[0]) | {semconv.HANDSHAKE_OUTCOME.name: key[1]}
+            yield self._durations(semconv.HANDSHAKE_DURATION, attributes, [durations])
+        for closed, bounded in self._now(self._connection_durations):
+            with self.lock:
+                counts, cells, seconds = list(bounded.counts), list(bounded.cells), bounded.total
+            attributes = close_attributes(*closed)
             yield Histogram(
                 semconv.CONNECTION_DURATION, attributes, self.start_ns, counts, seconds, cells, DURATION_EXPONENT
             )
-        for where, cells, total in pings:
-            yield self._durations(semconv.PING_DURATION, place(where), cells, total)
+        for where, durations in self._now(self._pings):
+            yield self._durations(semconv.PING_DURATION, place(where), [durations])
         if any(cells := list(self.queues.cells)):
             yield Histogram(
                 semconv.QUEUE_SIZE, {}, self.start_ns, fold_sizes(cells), self.queues.total, cells, SIZE_EXPONENT
             )
         for system, (cells, total) in self.brokers.round_trips().items():
             if any(cells):
-                yield self._durations(semconv.BROKER_DURATION, {semconv.MESSAGING_SYSTEM.name: system}, cells, total)
+                attributes = {semconv.MESSAGING_SYSTEM.name: system}
+                yield self._of_durations(semconv.BROKER_DURATION, attributes, cells, total)
+
+    def _now(self, histograms: dict[K, V]) -> list[tuple[K, V]]:
+        with self.lock:
+            return list(histograms.items())
 
     def _message_histograms(self) -> Iterator[Histogram]:
-        sums: dict[tuple[semconv.Metric, Where, str], tuple[list[int], int]] = {}
-
-        def add(metric: semconv.Metric, where: Where, direction: str, cells: list[int], total: int) -> None:
-            known = sums.get((metric, where, direction))
-            if known is not None:
-                cells = [a + b for a, b in zip(known[0], cells, strict=True)]
-                total += known[1]
-            sums[metric, where, direction] = (cells, total)
-
+        by_place: dict[Where, list[Traffic]] = {}
         for (_, where), traffic in list(self._traffic.items()):
-            for direction, flow in zip(DIRECTIONS, (traffic.receive, traffic.transmit), strict=True):
-                add(semconv.MESSAGE_SIZE, where, direction, flow.sizes(), flow.bytes)
-            for metric, durations in (
-                (semconv.HANDLING_DURATION, traffic.handling),
-                (semconv.SEND_DURATION, traffic.send_wait),
-                (semconv.FIRST_MESSAGE_DURATION, traffic.first_message),
+            by_place.setdefault(where, []).append(traffic)
+        for where, threads in by_place.items():
+            for direction, flows in (
+                ("receive", [traffic.receive for traffic in threads]),
+                ("transmit", [traffic.transmit for traffic in threads]),
             ):
-                add(metric, where, "", list(durations.cells), durations.total)
-        for (metric, where, direction), (cells, total) in sums.items():
-            if not any(cells):
-                continue
-            if metric is semconv.MESSAGE_SIZE:
-                attributes = place(where) | {semconv.DIRECTION.name: direction}
-                yield Histogram(metric, attributes, self.start_ns, fold_sizes(cells), total, cells, SIZE_EXPONENT)
-            else:
-                with self.lock:
-                    exemplars = self.exemplars.of((metric.name, where))
-                yield self._durations(metric, place(where), cells, total, exemplars)
+                cells = _summed([flow.sizes() for flow in flows])
+                if any(cells):
+                    attributes = place(where) | {semconv.DIRECTION.name: direction}
+                    counts, size = fold_sizes(cells), sum(flow.bytes for flow in flows)
+                    yield Histogram(semconv.MESSAGE_SIZE, attributes, self.start_ns, counts, size, cells, SIZE_EXPONENT)
+            for metric, several in (
+                (semconv.HANDLING_DURATION, [traffic.handling for traffic in threads]),
+                (semconv.SEND_DURATION, [traffic.send_wait for traffic in threads]),
+                (semconv.FIRST_MESSAGE_DURATION, [traffic.first_message for traffic in threads]),
+            ):
+                if any(any(durations.cells) for durations in several):
+                    with self.lock:
+                        exemplars = self.exemplars.of((metric.name, where))
+                    yield self._durations(metric, place(where), several, exemplars)
 
     def _durations(
+        self,
+        metric: semconv.Metric,
+        attributes: Attributes,
+        threads: Sequence[Durations],
+        exemplars: Sequence[Exemplar] = (),
+    ) -> Histogram:
+        cells = _summed([durations.cells for durations in threads])
+        return self._of_durations(metric, attributes, cells, sum(durations.total for durations in threads), exemplars)
+
+    def _of_durations(
         self,
         metric: semconv.Metric,
         attributes: Attributes,
@@ -320,6 +326,11 @@ class Accumulators:
     ) -> Histogram:
         counts = fold_durations(cells)
         return Histogram(metric, attributes, self.start_ns, counts, total * NS, cells, DURATION_EXPONENT, exemplars)
+
+
+def _summed(cells: Sequence[Sequence[int]]) -> list[int]:
+    """Add cells of several threads; what is given is nobody else's."""
+    return [sum(each) for each in zip(*cells, strict=True)] if len(cells) > 1 else list(cells[0])
 
 
 def _bounded(cap: Cap, number: int) -> str | int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from opentelemetry.sdk.environment_variables import OTEL_METRICS_EXEMPLAR_FILTER
@@ -72,7 +72,30 @@ class HistogramAppender:
 
     def metrics(self) -> list[Metric]:
         """Give one SDK metric for each histogram metric with data."""
-        metrics: dict[semconv.Metric, list[Any]] = {}
+        return next(self.batches(), [])
+
+    def batches(self, most: int = 0) -> Iterator[list[Metric]]:
+        """Give the same as lists of metrics with `most` points in each; made as they are taken. 0: all at once."""
+        batch: dict[semconv.Metric, list[Any]] = {}
+        number = 0
+        for metric, point in self._points():
+            batch.setdefault(metric, []).append(point)
+            number += 1
+            if number == most:
+                yield self._told(batch)
+                batch, number = {}, 0
+        if batch:
+            yield self._told(batch)
+
+    def _told(self, batch: Mapping[semconv.Metric, list[Any]]) -> list[Metric]:
+        kind = ExponentialHistogramData if self._max_size else HistogramData
+        return [
+            Metric(metric.name, metric.description, metric.unit, kind(points, self._temporality))
+            for metric, points in batch.items()
+        ]
+
+    def _points(self) -> Iterator[tuple[semconv.Metric, Any]]:
+        point = self._exponential if self._max_size else self._explicit
         for histogram in self._telemetry.settled().histograms():
             now = time.time_ns()
             start, part = histogram.start_ns, histogram
@@ -83,23 +106,18 @@ class HistogramAppender:
                 # A forked child, which begins at zero, has its parent's memory.
                 if before is not None and before.start_ns == histogram.start_ns:
                     start, part = until, _difference(histogram, before)
-            point = self._exponential if self._max_size else self._explicit
-            metrics.setdefault(histogram.metric, []).append(point(part, start, now))
-        kind = ExponentialHistogramData if self._max_size else HistogramData
-        return [
-            Metric(metric.name, metric.description, metric.unit, kind(points, self._temporality))
-            for metric, points in metrics.items()
-        ]
+            yield histogram.metric, point(part, start, now)
 
     def _explicit(self, histogram: Histogram, start: int, now: int) -> HistogramDataPoint:
+        # Nothing is copied: thousands of objects at each export are what makes the garbage collector stop everything.
         return HistogramDataPoint(
-            attributes=dict(histogram.attributes),
+            attributes=histogram.attributes,
             start_time_unix_nano=start,
             time_unix_nano=now,
             count=sum(histogram.counts),
             sum=histogram.sum,
-            bucket_counts=list(histogram.counts),
-            explicit_bounds=list(histogram.metric.buckets),
+            bucket_counts=histogram.counts,
+            explicit_bounds=histogram.metric.buckets,
             min=_UNKNOWN,
             max=_UNKNOWN,
             exemplars=self._exemplars(histogram),
@@ -108,7 +126,7 @@ class HistogramAppender:
     def _exponential(self, histogram: Histogram, start: int, now: int) -> ExponentialHistogramDataPoint:
         offset, counts, scale = exponential_buckets(histogram.cells, histogram.exponent, self._max_size)
         return ExponentialHistogramDataPoint(
-            attributes=dict(histogram.attributes),
+            attributes=histogram.attributes,
             start_time_unix_nano=start,
             time_unix_nano=now,
             count=sum(counts),

@@ -7,7 +7,9 @@ the SDK collected, through public types only (docs/decisions/0002).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from opentelemetry.sdk.metrics import Histogram as HistogramInstrument
@@ -21,7 +23,7 @@ from opentelemetry.sdk.metrics.view import Aggregation
 
 from socketscope.errors import ConfigurationError
 from socketscope.telemetry.appender import HistogramAppender, with_metrics
-from socketscope.telemetry.batches import in_pieces
+from socketscope.telemetry.batches import POINTS, in_pieces
 from socketscope.telemetry.process import Telemetry, process_telemetry
 
 
@@ -43,10 +45,15 @@ class HistogramExporter(MetricExporter):
         """Export `metrics_data` with our histograms in it."""
         # One call at a time: the SDK's reader holds a lock around it.
         result = MetricExportResult.SUCCESS
-        for piece in in_pieces(with_metrics(metrics_data, self._appender.metrics())):
+        for piece in chain(in_pieces(metrics_data), self._histograms(metrics_data)):
             if self.inner.export(piece, timeout_millis, **kwargs) is not MetricExportResult.SUCCESS:
                 result = MetricExportResult.FAILURE
         return result
+
+    def _histograms(self, data: MetricsData) -> Iterator[MetricsData]:
+        if data.resource_metrics:
+            ours = MetricsData([replace(data.resource_metrics[0], scope_metrics=[])])
+            yield from (with_metrics(ours, batch) for batch in self._appender.batches(POINTS))
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Flush the inner exporter."""
