@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from socketscope.errors import ConfigurationError
 from socketscope.instrumentation.identity import Source
+from socketscope.telemetry.cardinality import MOST_NAMES
 
 MOST_TCP_USER_TIMEOUT = 86_400.0
 """Seconds; the system takes milliseconds in 32 bits."""
@@ -67,7 +68,7 @@ def from_environment(environment: Mapping[str, str]) -> Options:
         segment=_number(environment, "SOCKETSCOPE_SEGMENT", 300.0, at_least=1.0),
         message_spans=_message_spans(environment, "SOCKETSCOPE_MESSAGE_SPANS"),
         slow_message=_number(environment, "SOCKETSCOPE_SLOW_MESSAGE", 1.0, at_least=SHORTEST_SLOW_MESSAGE),
-        channel_limit=int(_number(environment, "SOCKETSCOPE_CHANNEL_LIMIT", 100, at_least=1)),
+        channel_limit=int(_number(environment, "SOCKETSCOPE_CHANNEL_LIMIT", 100, at_least=1, at_most=MOST_NAMES)),
         tcp_user_timeout=_number(
             environment, "SOCKETSCOPE_TCP_USER_TIMEOUT", 0.0, at_least=0.0, at_most=MOST_TCP_USER_TIMEOUT
         ),
