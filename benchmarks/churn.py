@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import sys
 import time
 from argparse import ArgumentParser
@@ -17,8 +18,11 @@ from typing import Any, Final
 
 from brokers_parts import REQUEST
 from fanout_servers import HOST, ROOM, uvicorn_server
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from programs import Program, program, told
 from rounds import surroundings, write
+from sink import Sink
+from watchers import SINK, providers
 
 from socketscope.telemetry.ledger import Counts
 
@@ -36,36 +40,61 @@ async def serve() -> None:
     """
     from socketscope import Hub
     from socketscope.instrumentation.middleware import WebSocketMiddleware
-    from socketscope.testing import capture
+    from socketscope.instrumentation.options import Options
+    from socketscope.instrumentation.reporter import Reporter
+    from socketscope.telemetry.process import Telemetry
 
-    with capture() as captured:
-        async with Hub(telemetry=captured.telemetry) as hub:
+    telemetry, gauges = Telemetry(), Gauges()
+    found = providers(telemetry)
+    found["meter_provider"].add_metric_reader(gauges.reader)
+    telemetry.switch_on(provider=found["meter_provider"])
+    async with Hub(telemetry=telemetry) as hub:
 
-            async def app(scope: Any, receive: Any, send: Any) -> None:
-                if scope["type"] != "websocket":
-                    return
-                async with hub.connect((scope, receive, send)) as client:
-                    await client.subscribe(ROOM)
-                    async for _ in client:
-                        pass
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "websocket":
+                return
+            async with hub.connect((scope, receive, send)) as client:
+                await client.subscribe(ROOM)
+                async for _ in client:
+                    pass
 
-            watched = WebSocketMiddleware(app, reporter=captured.reporter)
-            async with uvicorn_server(watched, PROTOCOL, ws_ping_interval=None) as port:
-                print(port, flush=True)
-                publishing: asyncio.Task[None] | None = None
-                async for what, *arguments in told():
-                    if what == "members":
-                        while hub.subscribers(ROOM) != int(arguments[0]):  # noqa: ASYNC110 - hubs have no event for it
-                            await asyncio.sleep(0.02)
-                        print("there", flush=True)
-                    elif what == "publish":
-                        publishing = asyncio.create_task(publish(hub, float(arguments[0])))
-                        print("publishing", flush=True)
-                    else:
-                        if publishing is not None:
-                            await publishing
-                            publishing = None
-                        print(json.dumps(await account(hub, captured)), flush=True)
+        watched = WebSocketMiddleware(app, reporter=Reporter(telemetry, Options(), providers=found))
+        async with uvicorn_server(watched, PROTOCOL, ws_ping_interval=None) as port:
+            print(port, flush=True)
+            publishing: asyncio.Task[None] | None = None
+            async for what, *arguments in told():
+                if what == "members":
+                    while hub.subscribers(ROOM) != int(arguments[0]):  # noqa: ASYNC110 - hubs have no event for it
+                        await asyncio.sleep(0.02)
+                    print("there", flush=True)
+                elif what == "publish":
+                    publishing = asyncio.create_task(publish(hub, float(arguments[0])))
+                    print("publishing", flush=True)
+                else:
+                    if publishing is not None:
+                        await publishing
+                        publishing = None
+                    print(json.dumps(await account(hub, gauges)), flush=True)
+
+
+class Gauges:
+    """What gauges say, as they are exported."""
+
+    def __init__(self) -> None:
+        self.reader = InMemoryMetricReader()
+
+    def value(self, metric: str, **attributes: str) -> float:
+        """Collect, and give the sum of the points of a metric that have these attributes."""
+        data = self.reader.get_metrics_data()
+        return sum(
+            getattr(point, "value", 0)
+            for resource in (data.resource_metrics if data else ())
+            for scope in resource.scope_metrics
+            for found in scope.metrics
+            if found.name == metric
+            for point in found.data.data_points
+            if attributes.items() <= dict(point.attributes or {}).items()
+        )
 
 
 async def publish(hub: Any, seconds: float) -> None:
@@ -76,17 +105,17 @@ async def publish(hub: Any, seconds: float) -> None:
         await asyncio.sleep(1)
 
 
-async def account(hub: Any, captured: Any) -> dict[str, float]:
+async def account(hub: Any, gauges: Gauges) -> dict[str, float]:
     """Give what everything that counts says, as it is exported; and the tasks of the process."""
     hub.check()
     channel = {"websocket.channel.name": ROOM}
     counts = hub.telemetry.accumulators.ledgers.totals().get(ROOM, Counts())
     return {
-        "subscriber.count": captured.value("websocket.channel.subscriber.count", **channel),
-        "active_connections": captured.value("websocket.server.active_connections"),
+        "subscriber.count": gauges.value("websocket.channel.subscriber.count", **channel),
+        "active_connections": gauges.value("websocket.server.active_connections"),
         "present": len(await hub.presence(ROOM)),
         "clients": len(hub.clients),
-        "drift": captured.value("socketscope.drift"),
+        "drift": gauges.value("socketscope.drift"),
         "unaccounted": counts.balance,
         "pending": counts.pending,
         "tasks": len(asyncio.all_tasks()),
@@ -168,8 +197,10 @@ def main() -> None:
     options = parser.parse_args()
     where = surroundings("uvicorn", "uvloop")
     print("  ".join(f"{name} {value}" for name, value in where.items()))
-    with program(__file__, "serve") as server, program(__file__, "members", server.read()) as clients:
-        found = measure(server, clients, options.members, options.churn)
+    with Sink() as sink:
+        os.environ[SINK] = sink.url
+        with program(__file__, "serve") as server, program(__file__, "members", server.read()) as clients:
+            found = measure(server, clients, options.members, options.churn)
     for name, value in found.items():
         print(f"{name:<8} {value}")
     wrong = [
