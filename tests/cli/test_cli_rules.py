@@ -23,7 +23,7 @@ def rules(socketscope, tmp_path):
 def test_without_files_the_pack_is_checked(rules):
     ran = rules("check")
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.startswith("13 rules: ")
+    assert ran.stdout.startswith("14 rules: ")
 
 
 def test_a_wrong_file_ends_with_1_and_a_line_for_each_mistake(rules, tmp_path):
@@ -114,13 +114,13 @@ def test_rules_that_are_named_wrongly_end_with_1(rules):
 def test_exports_are_written_to_stdout_or_a_file(rules, tmp_path):
     ran = rules("export", "--to", "datadog", "--without", "HighCPU", "--threshold", "HighMemory=95%")
     monitors = {monitor["name"]: monitor for monitor in json.loads(ran.stdout)["monitors"]}
-    assert len(monitors) == 12
+    assert len(monitors) == 13
     assert monitors["HighMemory"]["query"].endswith("> 0.95")
     assert rules("export", "--to", "prometheus", "--names", "NoTranslation", "-o", "out.yaml").stdout == ""
     text = (tmp_path / "out.yaml").read_text("utf-8")
     assert '{__name__="websocket.server.active_connections"}' in text
     assert "anchored" not in text
-    assert len(yaml.safe_load(text)["groups"][0]["rules"]) == 13
+    assert len(yaml.safe_load(text)["groups"][0]["rules"]) == 14
     assert " anchored" in rules("export", "--to", "prometheus", "--anchored").stdout
 
 

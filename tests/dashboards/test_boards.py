@@ -42,13 +42,17 @@ def test_every_metric_that_we_emit_is_on_the_board_or_known_to_be_left_out():
         "socketscope.alerts.evaluations",
         "socketscope.alerts.evaluations.missed",
         "socketscope.alerts.notifications",
+        "websocket.channel.deliveries",  # for a board about the hub
         "websocket.channel.io",  # the board's channels are about connections
         "websocket.channel.messages",
+        "websocket.channel.pending",
         "websocket.engineio.packets",  # of one framework only
         "websocket.hub.broker.duration",  # for a board about the hub
         "websocket.hub.broker.messages",
+        "websocket.hub.queue.size",
         "websocket.server.first_message.duration",  # for a board about the start of connections
         "websocket.server.handshake.duration",
+        "websocket.server.ping.duration",
     }
 
 

@@ -39,7 +39,7 @@ def test_promtool_takes_the_exported_pack(promtool, tmp_path, strategy, histogra
     (tmp_path / "rules.yaml").write_text(text, encoding="utf-8")
     ran = promtool("check", "rules", "rules.yaml", cwd=tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "SUCCESS: 13 rules found" in ran.stdout
+    assert "SUCCESS: 14 rules found" in ran.stdout
     assert "Not exported" not in text
 
 
@@ -204,4 +204,4 @@ def test_names_of_rules_are_spread_over_exports_without_loss():
         counted["rules"] += 1
         counted["prometheus"] += f"alert: {rule.name}\n" in prometheus.export([rule], naming)
         counted["grafana"] += f"title: {rule.name}\n" in grafana.export([rule], naming, datasource="p")
-    assert set(counted.values()) == {13}
+    assert set(counted.values()) == {14}
