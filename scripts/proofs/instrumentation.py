@@ -37,16 +37,18 @@ def compatibility(report: Report) -> None:
     """Compare docs/compatibility.md with fresh runs, and count what stands in it."""
     results = json.loads((ROOT / "tests" / "compatibility" / "results.json").read_text())
     cells = [
-        cell
-        for frameworks in results["cells"].values()
+        (server, scenario, cell)
+        for server, frameworks in results["cells"].items()
         for scenarios in frameworks.values()
-        for cell in scenarios.values()
+        for scenario, cell in scenarios.items()
         if "right" in cell
     ]
-    wrong = [cell for cell in cells if not cell["right"]]
+    wrong = [(server, scenario, cell) for server, scenario, cell in cells if not cell["right"]]
     right = len(cells) - len(wrong)
     report.add("docs/compatibility.md: told as it was", f"{right} of {len(cells)}", "most", 2 * right > len(cells))
-    bare = [cell for cell in wrong if not cell.get("messages")]
+    # The page shows messages once for all frameworks of a server that got the same.
+    shown = {(server, scenario, cell["told"]) for server, scenario, cell in wrong if cell.get("messages")}
+    bare = {(server, scenario, cell["told"]) for server, scenario, cell in wrong} - shown
     report.add("docs/compatibility.md: not told, and no ASGI messages shown", len(bare), "0", not bare)
     titles = len(results["titles"])
     report.add("docs/compatibility.md: scenarios", titles, ">= 22", titles >= 22)

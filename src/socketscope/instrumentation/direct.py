@@ -18,9 +18,9 @@ Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 
 def server_send(watched: Watched | None, send: Send) -> Send | None:
     """Give the server's own `send` where `send` is the middleware's; whoever uses it counts. Else None."""
-    if watched is None or watched.sends is None or watched.sends[0] is not send:
+    if watched is None or watched.send is not send:
         return None
-    inner: Send = watched.sends[1]
+    inner: Send = watched.server_send
     return inner
 
 

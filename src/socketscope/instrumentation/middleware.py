@@ -112,7 +112,7 @@ class _Watching:
     def callables(self, inner_send: Send) -> tuple[Receive, Send]:
         reporter, watched = self._reporter, self._watched
         receive, send = metered(watched, self._inner_receive, inner_send, reporter.telemetry.clock.monotonic, self)
-        watched.sends = (send, inner_send)
+        watched.send, watched.server_send = send, inner_send
         if reporter.messages.looked_at:
             return each_message(reporter.messages, watched, receive, send)
         return receive, send
@@ -155,7 +155,7 @@ class _Watching:
             self._reporter.changed(watched, transition)
         elif watched.outcome == "accepted":
             telemetry.accumulators.fold(watched)  # the end was told before; what came after it
-        watched.scope, watched.sends = {}, None
+        watched.scope, watched.send, watched.server_send = {}, None, None
 
     def leave(self) -> None:
         """Give the task back as it was."""

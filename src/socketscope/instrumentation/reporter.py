@@ -276,7 +276,7 @@ class Reporter:
         watched.accepted_wall = telemetry.clock.wall()
         self._locate(watched, accepted=True)
         watched.count_into(telemetry.accumulators.traffic(watched.where))
-        watched.segment.start_wall = watched.accepted_wall
+        watched.segment_wall = watched.accepted_wall
         self._hear_pings(watched)
         if self._tells():
             watched.told = True

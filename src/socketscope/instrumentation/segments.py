@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-FIRST_SEGMENT = 10.0
+FIRST_SEGMENT = 10
 """Seconds of a connection's first segment. Each next one is twice as long, up to `options.segment`: what a young
 connection does is to be seen soon, and an old one costs little."""
 

@@ -29,7 +29,8 @@ class Watched(Connection):
         "message_context",
         "message_span",
         "scope",
-        "sends",
+        "send",
+        "server_send",
         "server_span",
         "told",
         "traced",
@@ -38,8 +39,9 @@ class Watched(Connection):
     def __init__(self, scope: MutableMapping[str, Any], started_at: int, started_wall: int) -> None:
         super().__init__(connection_id(), started_at, started_wall)
         self.scope: MutableMapping[str, Any] = scope
-        self.sends: tuple[Any, Any] | None = None
-        """`send` as the application has it and the server's own, for who counts what he sends (`direct.py`)."""
+        self.send: Any = None
+        self.server_send: Any = None
+        """`send` as the application has it, and the server's own: for who counts what he sends (`direct.py`)."""
         # Taken at entry: frameworks change these in place, and what a mount adds belongs to the route.
         self.entry_root_path: str = scope.get("root_path", "")
         self.entry_path: str = scope.get("path", "")

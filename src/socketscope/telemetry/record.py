@@ -24,16 +24,7 @@ _NO_PLACE: Where = (UNKNOWN_ROUTE, None)
 Totals = tuple[int, int, int, int]
 """Messages received and sent, bytes received and sent."""
 
-
-class Segment:
-    """Where the running segment began: its wall clock, and what the connection had done before."""
-
-    __slots__ = ("before", "index", "start_wall")
-
-    def __init__(self, index: int, start_wall: int, before: Totals = (0, 0, 0, 0)) -> None:
-        self.index = index
-        self.start_wall = start_wall
-        self.before = before
+_NOTHING_BEFORE: Totals = (0, 0, 0, 0)
 
 
 REMEMBERED: Final = 256
@@ -50,6 +41,7 @@ class ConnectionRecord:
     * `handling`: the durations that it shares with the others of its attribute set.
     * `received_at`, `sent_at`: the last message each way; `handling_since`: the receipt of the message that is being
       handled, or 0.
+    * `segment_wall`, `segment_before`: when the running segment of its trace began, and what it had done before.
     * `handling_max`, `send_max`: the longest of the running segment, in nanoseconds. A handling longer than
       `handling_notable` is looked at: it is the longest, or a slow one.
     """
@@ -75,7 +67,9 @@ class ConnectionRecord:
         "receive",
         "received_at",
         "route",
-        "segment",
+        "segment_before",
+        "segment_index",
+        "segment_wall",
         "send_max",
         "sent_at",
         "shares",
@@ -112,7 +106,9 @@ class ConnectionRecord:
         """The totals of each bounded name, once."""
         self.code: int | None = None
         self.initiator = self.reason = self.error_type = ""
-        self.segment = Segment(0, started_wall)
+        self.segment_index = 0
+        self.segment_wall = started_wall
+        self.segment_before = _NOTHING_BEFORE
         self.receive, self.transmit = Flow(), Flow()
         self.folded = NOTHING
         """What was received and `sent_in_all()`, as it is in the totals that connections share."""
@@ -162,7 +158,9 @@ class ConnectionRecord:
 
     def begin_segment(self, now_wall: int) -> None:
         """Begin the next segment: the longest handling and send are of each segment."""
-        self.segment = Segment(self.segment.index + 1, now_wall, self.totals())
+        self.segment_index += 1
+        self.segment_wall = now_wall
+        self.segment_before = self.totals()
         self.handling_max = self.handling_notable = self.send_max = 0
 
     def sent_in_all(self) -> Flow:

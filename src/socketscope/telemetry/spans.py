@@ -85,13 +85,12 @@ class Spans:
 
     def segment(self, parent: Context | None, record: ConnectionRecord, *, end_wall: int, last: bool) -> None:
         """Make the span of the segment that ends now; the last one carries the totals of the whole life."""
-        segment = record.segment
         received, sent, bytes_received, bytes_sent = (
-            now - before for now, before in zip(record.totals(), segment.before, strict=True)
+            now - before for now, before in zip(record.totals(), record.segment_before, strict=True)
         )
         attributes: dict[str, Any] = {
             **identity_attributes(record),
-            semconv.SEGMENT_INDEX.name: segment.index,
+            semconv.SEGMENT_INDEX.name: record.segment_index,
             semconv.SEGMENT_MESSAGES_RECEIVED.name: received,
             semconv.SEGMENT_MESSAGES_SENT.name: sent,
             semconv.SEGMENT_BYTES_RECEIVED.name: bytes_received,
@@ -109,7 +108,7 @@ class Spans:
             context=parent,
             kind=SpanKind.INTERNAL,
             attributes=attributes,
-            start_time=segment.start_wall,
+            start_time=record.segment_wall,
         )
         if last and record.error_type:
             span.set_status(Status(StatusCode.ERROR, record.error_type))
