@@ -121,15 +121,17 @@ class Channel:
         # The loop of the whole hub: of each connection it touches the transport alone. That the closing handshake has
         # begun takes a subscription out before (`Wire.on_closing`); what is left to ask is whether the socket is open.
         frame, group = message.frame, self._wired
-        changes, reached = group.changes, list(group.entries)
-        gone: set[Subscription] = set()
-        for subscription, transport in list(group.entries.items()):
+        changes, reached, transports = group.changes, list(group.entries), list(group.entries.values())
+        closing: set[int] = set()
+        for transport in transports:
             if transport.is_closing():
-                gone.add(subscription)
+                closing.add(id(transport))
             else:
                 transport.write(frame)
-        if gone:
-            reached = [subscription for subscription in reached if subscription not in gone]
+        gone: set[Subscription] = set()
+        if closing:
+            gone = {one for one, transport in zip(reached, transports, strict=True) if id(transport) in closing}
+            reached = [one for one in reached if one not in gone]
         self.ledger.delivered(len(reached), message.size)
         group.count(message, reached, all_since=None if gone else changes, now=self._now())
         for subscription in gone:
