@@ -37,7 +37,7 @@ def test_a_destination_that_takes_connections_is_good_and_another_is_not(collect
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in bad.advice
 
 
-@pytest.mark.parametrize("endpoint", ["127.0.0.1:1", "http://127.0.0.1:99999", "nonsense://"])
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:1", "http://127.0.0.1:99999", "nonsense://", "http://[::1"])
 def test_no_address_is_too_strange_to_be_told_of(endpoint):
     assert found({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})["destination"].state is State.BAD
 

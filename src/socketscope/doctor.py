@@ -165,9 +165,9 @@ def _destination(environment: Mapping[str, str]) -> Iterator[Finding]:
     protocol = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc").strip()
     default = "http://localhost:4317" if protocol == "grpc" else "http://localhost:4318"
     endpoint = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip() or default
-    parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
     found = f"OTLP ({protocol}) to {endpoint}"
     try:
+        parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
         address = parts.hostname or "localhost", parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection(address, REACH).close()
     except (OSError, ValueError) as error:

@@ -39,6 +39,9 @@ async def test_what_is_published_is_checked_before_anything_happens():
             assert (error.value.size, error.value.allowed) == (11, 10)
             with pytest.raises(TypeError):
                 await hub.publish("room", {"no": object()})
+            for number in (float("nan"), float("inf")):
+                with pytest.raises(ValueError, match="JSON"):
+                    await hub.publish("room", [number])
             for code in (0, 999, 1005, 1006, 1015, 2000, 5000, "1000"):
                 with pytest.raises(ValueError, match="close code"):
                     await hub.disconnect("ann", code)

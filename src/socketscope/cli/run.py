@@ -64,14 +64,18 @@ def with_protocol(arguments: list[str], environment: Mapping[str, str]) -> list[
 
 
 def destination(environment: Mapping[str, str]) -> str:
-    """Say in one line where the telemetry goes, and how often."""
+    """Say in one line where the telemetry goes, and how often. Raises `ConfigurationError` for no interval."""
     name = environment["OTEL_SERVICE_NAME"]
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return f"{name} sends nothing: OTEL_SDK_DISABLED is set"
     protocol = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
     default = "http://localhost:4317" if protocol == "grpc" else "http://localhost:4318"
     where = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", default)
-    seconds = float(environment["OTEL_METRIC_EXPORT_INTERVAL"]) / 1000
+    interval = environment["OTEL_METRIC_EXPORT_INTERVAL"]
+    try:
+        seconds = float(interval) / 1000
+    except ValueError as error:
+        raise ConfigurationError("OTEL_METRIC_EXPORT_INTERVAL", interval, "a number of milliseconds") from error
     return f"{name} sends OTLP ({protocol}) to {where} every {seconds:g} s"
 
 

@@ -68,13 +68,13 @@ def payload(message: Any) -> tuple[bytes, Kind]:
     """Give the bytes and kind of what an application publishes.
 
     `str` is text, `bytes` binary, everything else JSON. Raises TypeError for what JSON does not know, ValueError for
-    text that is not valid Unicode (a lone surrogate).
+    text that is not valid Unicode (a lone surrogate) and for numbers that JSON does not have (NaN, infinity).
     """
     if isinstance(message, str):
         return message.encode(), "text"
     if isinstance(message, bytes | bytearray | memoryview):
         return bytes(message), "binary"
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(), "json"
+    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(), "json"
 
 
 def outgoing(delivery: Delivery, *, positions: bool, channel: str) -> Outgoing:

@@ -53,10 +53,20 @@ class Timeline:
     attributes: Mapping[str, str]
     values: Sequence[float | None]
 
-    @property
-    def first(self) -> int:
-        """Which value is the first that is there: then the process began to count."""
-        return next((index for index, value in enumerate(self.values) if value is not None), 0)
+    def began(self, index: int) -> int:
+        """Give since which value the process counts that sent value number `index`.
+
+        That is the first one that is there, or the last one with which a count fell: then it was started anew. A fall
+        without a new start would be that of a clock, and no reset.
+        """
+        began, before = -1, None
+        for at, value in enumerate(self.values[: index + 1]):
+            if value is None:
+                continue
+            if before is None or (value < before and self.metric.kind in {"counter", "histogram"}):
+                began = at
+            before = value
+        return max(began, 0)
 
     @classmethod
     def read(cls, series: str, values: str) -> Timeline:
@@ -101,7 +111,7 @@ def export_step(timelines: Iterable[Timeline], index: int, *, start: float, step
     """
     at_ns = round((start + index * step) * 1e9)
     points = [
-        _Point(timeline, value, at_ns, round((start + timeline.first * step) * 1e9))
+        _Point(timeline, value, at_ns, round((start + timeline.began(index) * step) * 1e9))
         for timeline in timelines
         if index < len(timeline.values) and (value := timeline.values[index]) is not None
     ]
