@@ -96,7 +96,7 @@ class HistogramAppender:
 
     def _points(self) -> Iterator[tuple[semconv.Metric, Any]]:
         point = self._exponential if self._max_size else self._explicit
-        for histogram in self._telemetry.settled().histograms():
+        for histogram in self._telemetry.settled(self).histograms():
             now = time.time_ns()
             start, part = histogram.start_ns, histogram
             if self._temporality is AggregationTemporality.DELTA:

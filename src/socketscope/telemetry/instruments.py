@@ -67,7 +67,7 @@ def _handshakes(telemetry: Telemetry) -> Iterator[Observation]:
 
 
 def _messages(telemetry: Telemetry) -> Iterator[Observation]:
-    for where, direction, text, binary, _ in telemetry.settled().flows():
+    for where, direction, text, binary, _ in telemetry.settled(semconv.MESSAGES).flows():
         for kind, count in (("text", text), ("binary", binary)):
             if count:
                 yield Observation(
@@ -77,7 +77,7 @@ def _messages(telemetry: Telemetry) -> Iterator[Observation]:
 
 
 def _io(telemetry: Telemetry) -> Iterator[Observation]:
-    for where, direction, _, _, size in telemetry.settled().flows():
+    for where, direction, _, _, size in telemetry.settled(semconv.IO).flows():
         yield Observation(size, place(where) | {semconv.DIRECTION.name: direction})
 
 
@@ -120,12 +120,12 @@ def _subscribers(telemetry: Telemetry) -> Iterator[Observation]:
 
 
 def _channel_messages(telemetry: Telemetry) -> Iterator[Observation]:
-    for channel, direction, messages, _ in telemetry.settled().channel_flows():
+    for channel, direction, messages, _ in telemetry.settled(semconv.CHANNEL_MESSAGES).channel_flows():
         yield Observation(messages, {semconv.CHANNEL.name: channel, semconv.DIRECTION.name: direction})
 
 
 def _channel_io(telemetry: Telemetry) -> Iterator[Observation]:
-    for channel, direction, _, size in telemetry.settled().channel_flows():
+    for channel, direction, _, size in telemetry.settled(semconv.CHANNEL_IO).channel_flows():
         yield Observation(size, {semconv.CHANNEL.name: channel, semconv.DIRECTION.name: direction})
 
 

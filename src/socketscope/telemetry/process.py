@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Hashable
 from threading import Lock
 
 from opentelemetry import metrics
@@ -36,6 +37,7 @@ class Telemetry:
         self._instrumented = False
         self._provider: metrics.MeterProvider | None = None
         self._lock = Lock()
+        self._asked: set[Hashable] = set()
 
     @property
     def on(self) -> bool:
@@ -68,10 +70,18 @@ class Telemetry:
         """Give at most `limit` channels a name of their own on metrics."""
         self.accumulators.channel_cap.limit = limit
 
-    def settled(self) -> Accumulators:
-        """Give the accumulators once all that open connections did up to now is folded into them."""
-        for record in self.live.records():
-            self.accumulators.fold(record)
+    def settled(self, asker: Hashable = None) -> Accumulators:
+        """Give the accumulators once all that open connections did up to now is folded into them.
+
+        Several that ask together, as the callbacks of one collection do, say who they are: what is settled for the
+        first stands for the others, until one of them asks again.
+        """
+        if asker is None or asker in self._asked or not self._asked:
+            self._asked = set()
+            for record in self.live.records():
+                self.accumulators.fold(record)
+        if asker is not None:
+            self._asked.add(asker)
         return self.accumulators
 
     def opened(self, record: ConnectionRecord) -> None:
@@ -101,6 +111,7 @@ class Telemetry:
         self.live = LiveTable()
         self.ring = ClosedRing(since_wall=self.clock.wall()) if self.ring is not None else None
         self._lock = Lock()
+        self._asked = set()
 
 
 _process = Telemetry()
