@@ -79,6 +79,21 @@ class Story:
     def published(self):
         return sum(node.last["counters"]["published"] for node in self.nodes)
 
+    def asleep(self):
+        """Have the last node sleep."""
+        self.nodes[-1].process.send_signal(signal.SIGSTOP)
+
+    def awake(self):
+        """Wake it."""
+        self.nodes[-1].process.send_signal(signal.SIGCONT)
+
+    def late(self, messages=20):
+        """Wake the last node once another has published so many more: it comes back to what it must have missed."""
+        first = self.nodes[0]
+        before = first.last["counters"]["published"]
+        first.wait_until(lambda told: told["counters"]["published"] > before + messages)
+        self.awake()
+
 
 def killed(story, seconds):
     """`kill -9`, and started again after a while."""
@@ -88,11 +103,32 @@ def killed(story, seconds):
     return time.monotonic()
 
 
+def killed_with_one_late(story, seconds):
+    """The same, and one process comes back after another has published again."""
+    story.redis.kill()
+    story.load(seconds)
+    story.asleep()
+    story.redis.again()
+    story.late()
+    return time.monotonic()
+
+
 def paused(story, seconds):
     """It does not answer for a while."""
     story.redis.pause()
     story.load(seconds)
     story.redis.go_on()
+    return time.monotonic()
+
+
+def paused_with_one_late(story, seconds):
+    """The same, and one process, which has given up the connection, comes back after another has published again."""
+    story.redis.pause()
+    story.load(seconds)
+    story.all_are(lambda told: not told["connected"])
+    story.asleep()
+    story.redis.go_on()
+    story.late()
     return time.monotonic()
 
 
@@ -107,37 +143,49 @@ def reset(story, seconds):
     return at
 
 
+def reset_with_one_late(story, seconds):
+    """The connections are closed while a process sleeps; it wakes after another has published again."""
+    story.asleep()
+    story.redis.do("CLIENT", "KILL", "TYPE", "pubsub")
+    story.redis.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    story.load(seconds)
+    story.late()
+    return time.monotonic()
+
+
 def cut_off(story, seconds):
     """A process sleeps, and the server cuts its subscriptions off since it does not read them."""
-    slow = cut(story)
+    cut(story)
     story.load(seconds)
-    slow.process.send_signal(signal.SIGCONT)
+    story.awake()
     return time.monotonic()
 
 
 def cut_off_and_killed(story, seconds):
     """What it missed since it was cut off is in no history any more."""
-    slow = cut(story)
+    cut(story)
     story.load(seconds)
     story.redis.kill()
     story.redis.again()
-    slow.process.send_signal(signal.SIGCONT)
+    story.awake()
     return time.monotonic()
 
 
 def cut(story):
-    slow = story.nodes[-1]
-    slow.process.send_signal(signal.SIGSTOP)
+    story.asleep()
     while story.redis.do("CLIENT", "LIST", "TYPE", "pubsub").count(b"id=") == len(story.nodes):
         story.load(0.1)
-    return slow
 
 
 FAULTS = {
     "kill": killed,
     "kill, kept on disk": killed,
+    "kill, one late": killed_with_one_late,
+    "kill, kept on disk, one late": killed_with_one_late,
     "pause": paused,
+    "pause, one late": paused_with_one_late,
     "reset": reset,
+    "reset, one late": reset_with_one_late,
     "cut off": cut_off,
     "cut off, then kill": cut_off_and_killed,
 }

@@ -18,7 +18,7 @@ def require_closed(found):
     assert found["received"] > 0
 
 
-@pytest.mark.parametrize("fault", ["kill", "kill, kept on disk", "reset"])
+@pytest.mark.parametrize("fault", ["kill, one late", "kill, kept on disk, one late", "reset, one late"])
 def test_under_load_nothing_is_lost_when_connections_break(tmp_path, fault):
     found = fault_story.run_fault(required_redis(), tmp_path, fault, **SHORT)
     require_closed(found)
@@ -28,7 +28,7 @@ def test_under_load_nothing_is_lost_when_connections_break(tmp_path, fault):
 
 def test_a_server_that_pauses_is_left_and_found_again(tmp_path):
     found = fault_story.run_fault(
-        required_redis(), tmp_path, "pause", **{**SHORT, "seconds": 2.0}, options={"answer_seconds": 0.4}
+        required_redis(), tmp_path, "pause, one late", **{**SHORT, "seconds": 2.0}, options={"answer_seconds": 0.4}
     )
     require_closed(found)
     assert found["recovered"] > 0
