@@ -65,9 +65,9 @@ def test_two_thousand_close_codes_make_a_bounded_number_of_attribute_sets() -> N
     accumulators = Accumulators(start_ns=0)
     for code in (1000, 1001, *range(3000, 5000)):
         accumulators.ended(("/ws", 80), code, "client", "", 1.0)
-    codes = {code for _, code, _, _ in accumulators.closed}
-    assert len(codes) == 2 + 20 + 1
-    assert sum(accumulators.closed.values()) == 2002
+    closed = accumulators.closed()
+    assert len({code for _, code, _, _ in closed}) == 2 + 20 + 1
+    assert sum(closed.values()) == 2002
     assert accumulators.code_cap.folded == 1980
 
 

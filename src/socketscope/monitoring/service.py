@@ -50,8 +50,9 @@ class OwnService:
             [(text + binary, size) for _, direction, text, binary, size in flows if direction == wanted]
             for wanted in ("transmit", "receive")
         )
+        closed = accumulators.closed()
         with accumulators.lock:
-            handshakes, closed = dict(accumulators.handshakes), dict(accumulators.closed)
+            handshakes = dict(accumulators.handshakes)
             errors = sum(accumulators.errors.values())
         live = telemetry.live.records()
         now = datetime.now(UTC)

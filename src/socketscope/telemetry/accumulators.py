@@ -57,8 +57,10 @@ CODE_LIMIT = 20
 """How many other close codes (3000 to 4999 are free to use, by clients too) have one; the rest is `_other`."""
 PORT_LIMIT = 10
 """How many ports of the server have a value of their own: some servers take it from the request."""
+OWN_STATUSES = frozenset({0, 101, 403, 500})
+"""HTTP statuses of ASGI itself, 0 for none: a value of their own on metrics."""
 STATUS_LIMIT = 40
-"""How many HTTP statuses: an application may answer any number."""
+"""How many others: an application may answer any number."""
 ERROR_LIMIT = 50
 """How many classes of exceptions: some are made as the program runs."""
 
@@ -85,7 +87,6 @@ class Accumulators:
         self.active: Counter[Where] = Counter()
         self.subscribers: Counter[str] = Counter()
         self.handshakes: Counter[tuple[Where, str, str | int]] = Counter()
-        self.closed: Counter[tuple[Where, str, str, str]] = Counter()
         self.errors: Counter[tuple[Where, str, str]] = Counter()
         self.packets: Counter[tuple[int, str]] = Counter()
         """Packets of engine.io by the number of their type (-1: another) and direction."""
@@ -101,7 +102,10 @@ class Accumulators:
 
     def where(self, route: str, port: int | None) -> Where:
         """Give the bounded place of a connection."""
-        where: Where = (self.route_cap.admit(route), None if port is None else _bounded(self.port_cap, port))
+        place = (self.route_cap.admit(route), port)
+        if place in self._places:
+            return place
+        where: Where = (place[0], None if port is None else _bounded(self.port_cap, port))
         with self.lock:
             where = self.place_cap.admit(where, self._places, _ELSEWHERE)
             self._places.add(where)
@@ -170,9 +174,11 @@ class Accumulators:
     def handshake(self, where: Where, outcome: str, status: int, nanoseconds: int) -> None:
         """Count a finished handshake."""
         key = (where, outcome)
-        counted = (where, outcome, _bounded(self.status_cap, status) if status else 0)
+        counted = (where, outcome, status if status in OWN_STATUSES else _bounded(self.status_cap, status))
         with self.lock:
-            self.handshakes[self.set_cap.admit(counted, self.handshakes, (_ELSEWHERE, outcome, 0))] += 1
+            if counted not in self.handshakes:
+                counted = self.set_cap.admit(counted, self.handshakes, (_ELSEWHERE, outcome, 0))
+            self.handshakes[counted] += 1
             durations = self._handshake_durations.get(key)
             if durations is None:
                 durations = self._handshake_durations[key] = Durations()
@@ -182,14 +188,19 @@ class Accumulators:
         """Count the end of a connection; `error` is the exception's class or empty."""
         bounded = str(code) if code in PROTOCOL_CODES else self.code_cap.admit(str(code))
         error = error and self.error_cap.admit(error)
+        key = (where, bounded, initiator, error)
         with self.lock:
-            otherwise = (_ELSEWHERE, OTHER, initiator, error and OTHER)
-            key = self.set_cap.admit((where, bounded, initiator, error), self.closed, otherwise)
             durations = self._connection_durations.get(key)
             if durations is None:
-                durations = self._connection_durations[key] = Bounded(semconv.CONNECTION_SECONDS)
-            self.closed[key] += 1
+                otherwise = (_ELSEWHERE, OTHER, initiator, error and OTHER)
+                key = self.set_cap.admit(key, self._connection_durations, otherwise)
+                durations = self._connection_durations.setdefault(key, Bounded(semconv.CONNECTION_SECONDS))
             durations.record(seconds)
+
+    def closed(self) -> dict[tuple[Where, str, str, str], int]:
+        """Give how many connections have ended, by place, code, initiator and error."""
+        with self.lock:
+            return {key: sum(durations.counts) for key, durations in self._connection_durations.items()}
 
     def subscribed(self, channel: str, change: int) -> None:
         """Count a connection into (+1) or out of (-1) a channel whose name is bounded already."""

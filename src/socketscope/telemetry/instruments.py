@@ -50,9 +50,7 @@ def _active(telemetry: Telemetry) -> Iterator[Observation]:
 
 
 def _closed(telemetry: Telemetry) -> Iterator[Observation]:
-    with telemetry.accumulators.lock:
-        closed = dict(telemetry.accumulators.closed)
-    for key, count in closed.items():
+    for key, count in telemetry.accumulators.closed().items():
         yield Observation(count, close_attributes(*key))
 
 
