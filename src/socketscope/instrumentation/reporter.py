@@ -26,7 +26,7 @@ from socketscope.instrumentation.route import route_of
 from socketscope.instrumentation.watched import Watched
 from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
-from socketscope.telemetry.record import error_type, life_attributes
+from socketscope.telemetry.record import error_type, identity_attributes, life_attributes
 from socketscope.telemetry.sdk_present import Awaited
 from socketscope.telemetry.spans import Spans, enrich
 
@@ -155,11 +155,12 @@ class Reporter:
         if watched.ignored or watched.state is not State.OPEN:
             return
         now = self.telemetry.clock.wall()
+        who = identity_attributes(watched)
         if watched.traced:
-            self._spans.segment(watched.context, watched, end_wall=now, last=False)
+            self._spans.segment(watched.context, watched, who, end_wall=now)
         watched.begin_segment(now)
         self.messages.cut(watched)
-        self._events.progress(watched.context, watched, wall=now)
+        self._events.progress(watched.context, watched, who, life_attributes(watched), wall=now)
 
     @harmless
     def handled(self, watched: Watched, nanoseconds: int) -> None:
@@ -293,15 +294,16 @@ class Reporter:
         telemetry.accumulators.handshake(
             watched.where, "accepted", watched.status, watched.accepted_at - watched.started_at
         )
+        who = identity_attributes(watched) if watched.told or watched.handshake_span is not None else {}
         if watched.handshake_span is not None:
             self._spans.answered(
-                watched.handshake_span, watched, outcome=watched.outcome, end_wall=watched.accepted_wall
+                watched.handshake_span, watched, who, outcome=watched.outcome, end_wall=watched.accepted_wall
             )
             self._let_go(watched, watched.handshake_span)
         if watched.server_span is not None:
             enrich(watched.server_span, {semconv.CONNECTION_ID.name: watched.id})
         if watched.told:
-            self._events.opened(watched.context, watched)
+            self._events.opened(watched.context, watched, who)
 
     def _refused(self, watched: Watched) -> None:
         self._locate(watched, accepted=False)
@@ -313,6 +315,7 @@ class Reporter:
             self._spans.answered(
                 watched.handshake_span,
                 watched,
+                identity_attributes(watched),
                 outcome=watched.outcome,
                 end_wall=self.telemetry.clock.wall(),
                 error=watched.error_type,
@@ -322,9 +325,12 @@ class Reporter:
         now = self.telemetry.clock.wall()
         duration = (watched.ended_at - watched.accepted_at) / 1e9
         self.telemetry.ended(watched, now_wall=now, duration=duration)
+        if not watched.told and not watched.traced and watched.server_span is None:
+            return
+        who, life = identity_attributes(watched), life_attributes(watched)
         if watched.traced:
-            self._spans.segment(watched.context, watched, end_wall=now, last=True)
+            self._spans.segment(watched.context, watched, who, end_wall=now, life=life)
         if watched.server_span is not None:
-            enrich(watched.server_span, life_attributes(watched))
+            enrich(watched.server_span, life)
         if watched.told:
-            self._events.closed(watched.context, watched, wall=now, duration=duration)
+            self._events.closed(watched.context, watched, who, life, wall=now, duration=duration)

@@ -9,7 +9,7 @@ from opentelemetry._logs import LoggerProvider, SeverityNumber, get_logger
 from opentelemetry.context import Context
 
 from socketscope import __version__, semconv
-from socketscope.telemetry.record import ConnectionRecord, error_type, identity_attributes, life_attributes
+from socketscope.telemetry.record import Attributes, ConnectionRecord, error_type, identity_attributes
 
 QUIET = 1_000_000_000
 """Nanoseconds without an error after which a storm of them is over, and what of it had no record is told."""
@@ -60,20 +60,33 @@ class Events:
         """Whether there is anybody who takes log records."""
         return self._logger.enabled(severity_number=SeverityNumber.INFO)
 
-    def opened(self, context: Context | None, record: ConnectionRecord) -> None:
-        """Tell of an accepted handshake."""
-        self._emit(semconv.OPENED, context, record, {}, wall=record.accepted_wall)
+    def opened(self, context: Context | None, record: ConnectionRecord, who: Attributes) -> None:
+        """Tell of an accepted handshake. `who` is `identity_attributes(record)`, here and below."""
+        self._emit(semconv.OPENED, context, self._who(record, who), wall=record.accepted_wall)
 
-    def progress(self, context: Context | None, record: ConnectionRecord, *, wall: int) -> None:
-        """Tell what a connection did so far, at the end of a segment."""
-        life = life_attributes(record) | {semconv.DURATION.name: (wall - record.accepted_wall) / 1e9}
-        self._emit(semconv.PROGRESS, context, record, life, wall=wall)
+    def progress(
+        self, context: Context | None, record: ConnectionRecord, who: Attributes, life: Attributes, *, wall: int
+    ) -> None:
+        """Tell what a connection did so far, at the end of a segment. `life` is `life_attributes(record)`."""
+        attributes = {**self._who(record, who), **life}
+        attributes[semconv.DURATION.name] = (wall - record.accepted_wall) / 1e9
+        self._emit(semconv.PROGRESS, context, attributes, wall=wall)
         self._tell_after_a_storm(wall)
 
-    def closed(self, context: Context | None, record: ConnectionRecord, *, wall: int, duration: float) -> None:
-        """Tell how a connection ended; `duration` in seconds, of the monotonic clock."""
-        life = life_attributes(record) | {semconv.DURATION.name: duration}
-        self._emit(semconv.CLOSED, context, record, life, wall=wall)
+    def closed(
+        self,
+        context: Context | None,
+        record: ConnectionRecord,
+        who: Attributes,
+        life: Attributes,
+        *,
+        wall: int,
+        duration: float,
+    ) -> None:
+        """Tell how a connection ended; `duration` in seconds, of the monotonic clock, `life` as in `progress`."""
+        attributes = {**self._who(record, who), **life}
+        attributes[semconv.DURATION.name] = duration
+        self._emit(semconv.CLOSED, context, attributes, wall=wall)
         self._tell_after_a_storm(wall)
 
     def error(self, context: Context | None, record: ConnectionRecord, exception: BaseException, *, wall: int) -> None:
@@ -82,7 +95,7 @@ class Events:
             self._suppressed += 1
             self._suppressed_at = self._monotonic()
             return
-        attributes: dict[str, Any] = self._who(record) | {
+        attributes: dict[str, Any] = self._who(record, identity_attributes(record)) | {
             semconv.ERROR_TYPE.name: error_type(exception),
             semconv.SUPPRESSED.name: self._suppressed,
         }
@@ -117,26 +130,18 @@ class Events:
         if self._suppressed and self._monotonic() - self._suppressed_at > QUIET:
             self.tell_suppressed(wall=wall)
 
-    def _emit(
-        self,
-        event: semconv.Event,
-        context: Context | None,
-        record: ConnectionRecord,
-        life: Mapping[str, Any],
-        *,
-        wall: int,
-    ) -> None:
+    def _emit(self, event: semconv.Event, context: Context | None, attributes: Mapping[str, Any], *, wall: int) -> None:
         self._logger.emit(
             timestamp=wall,
             context=context,
             severity_number=SeverityNumber.INFO,
             severity_text="INFO",
             event_name=event.name,
-            attributes={**self._who(record), **life},
+            attributes=attributes,
         )
 
-    def _who(self, record: ConnectionRecord) -> dict[str, Any]:
-        attributes: dict[str, Any] = identity_attributes(record)
+    def _who(self, record: ConnectionRecord, who: Attributes) -> dict[str, Any]:
+        attributes: dict[str, Any] = dict(who)
         if channels := record.been_in:
             attributes[semconv.CHANNELS.name] = channels
         if record.user_hash:

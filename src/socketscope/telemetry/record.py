@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Final
 
@@ -18,6 +19,8 @@ NOWHERE = Traffic()
 
 WAITED: Final = 1_000_000
 """A send that took longer, in nanoseconds, had to wait for the client; without back-pressure it takes some 30 us."""
+
+Attributes = Mapping[str, str | int]
 
 _NO_PLACE: Where = (UNKNOWN_ROUTE, None)
 
@@ -129,6 +132,8 @@ class ConnectionRecord:
     @property
     def been_in(self) -> tuple[str, ...]:
         """Give every channel that it joined, whether it has left it or not: at most `REMEMBERED`."""
+        if not self.left and len(self.channels) <= REMEMBERED:
+            return tuple(self.channels)
         return tuple(islice(dict.fromkeys((*(self.left or ()), *self.channels)), REMEMBERED))
 
     def count_into(self, traffic: Traffic) -> None:

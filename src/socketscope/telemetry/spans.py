@@ -17,7 +17,7 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from socketscope import __version__, semconv
-from socketscope.telemetry.record import ConnectionRecord, identity_attributes, life_attributes
+from socketscope.telemetry.record import Attributes, ConnectionRecord, identity_attributes
 from socketscope.telemetry.sdk_present import is_placeholder
 
 Headers = Collection[tuple[bytes, bytes]]
@@ -69,11 +69,15 @@ class Spans:
             start_time=start_wall,
         )
 
-    def answered(self, span: Span, record: ConnectionRecord, *, outcome: str, end_wall: int, error: str = "") -> None:
-        """End the handshake span with its answer; a failed handshake is an error, a denied one is not."""
+    def answered(
+        self, span: Span, record: ConnectionRecord, who: Attributes, *, outcome: str, end_wall: int, error: str = ""
+    ) -> None:
+        """End the handshake span with its answer; a failed handshake is an error, a denied one is not.
+
+        `who` is `identity_attributes(record)`, here and below.
+        """
         if span.is_recording():
-            attributes = identity_attributes(record)
-            attributes[semconv.HANDSHAKE_OUTCOME.name] = outcome
+            attributes = {**who, semconv.HANDSHAKE_OUTCOME.name: outcome}
             if record.status:
                 attributes[semconv.HTTP_STATUS.name] = record.status
             if error:
@@ -83,13 +87,21 @@ class Spans:
             span.set_attributes(attributes)
         span.end(end_wall)
 
-    def segment(self, parent: Context | None, record: ConnectionRecord, *, end_wall: int, last: bool) -> None:
-        """Make the span of the segment that ends now; the last one carries the totals of the whole life."""
+    def segment(
+        self,
+        parent: Context | None,
+        record: ConnectionRecord,
+        who: Attributes,
+        *,
+        end_wall: int,
+        life: Attributes | None = None,
+    ) -> None:
+        """Make the span of the segment that ends now; the last one carries the totals of the whole `life`."""
         received, sent, bytes_received, bytes_sent = (
             now - before for now, before in zip(record.totals(), record.segment_before, strict=True)
         )
         attributes: dict[str, Any] = {
-            **identity_attributes(record),
+            **who,
             semconv.SEGMENT_INDEX.name: record.segment_index,
             semconv.SEGMENT_MESSAGES_RECEIVED.name: received,
             semconv.SEGMENT_MESSAGES_SENT.name: sent,
@@ -100,8 +112,8 @@ class Spans:
         }
         if channels := record.been_in:
             attributes[semconv.CHANNELS.name] = channels
-        if last:
-            attributes |= life_attributes(record)
+        if life is not None:
+            attributes |= life
             attributes[semconv.DURATION.name] = (end_wall - record.accepted_wall) / 1e9
         span = self._tracer.start_span(
             semconv.SEGMENT_NAME.format(route=record.route),
@@ -110,7 +122,7 @@ class Spans:
             attributes=attributes,
             start_time=record.segment_wall,
         )
-        if last and record.error_type:
+        if life is not None and record.error_type:
             span.set_status(Status(StatusCode.ERROR, record.error_type))
         span.end(end_wall)
 
