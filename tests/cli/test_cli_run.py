@@ -1,6 +1,6 @@
 import pytest
 
-from socketscope.cli.run import PROTOCOL, destination, environment_for, with_protocol
+from socketscope.cli.run import PROTOCOL, application, destination, environment_for, with_protocol
 from socketscope.errors import ConfigurationError
 
 
@@ -14,6 +14,36 @@ def test_a_protocol_that_is_asked_for_stays(arguments, environment):
 
 def test_else_it_is_the_one_that_gives_a_hub_the_transport():
     assert with_protocol(["app:app", "--port", "80"], {}) == ["app:app", "--port", "80", "--ws", PROTOCOL]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["app.main:app"],
+        ["--host", "::1", "app.main:app"],
+        ["app.main:app", "--host", "::1"],
+        ["--header", "Server:mine", "--reload", "app.main:app"],
+        ["--ws", PROTOCOL, "app.main:app"],
+    ],
+)
+def test_the_application_is_the_one_that_uvicorn_takes(arguments):
+    assert application(arguments) == "app.main:app"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--host", "::1"], "uvicorn: Missing argument 'APP'"),
+        (["app:app", "--port", "x"], "uvicorn: Invalid value for '--port'"),
+        (["app:app", "--nonsense"], "uvicorn: No such option '--nonsense'"),
+        (["app", "--host", "::1"], "APP='app' can't be used: expected module:attribute"),
+    ],
+)
+def test_arguments_that_uvicorn_refuses_are_told_before_anything_starts(socketscope, tmp_path, arguments, says):
+    ran = socketscope("run", *arguments, cwd=tmp_path)
+    assert ran.returncode == 2
+    assert says in ran.stderr
+    assert not ran.stdout
 
 
 @pytest.mark.parametrize(

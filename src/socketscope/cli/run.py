@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from click.exceptions import ClickException, Exit
+from uvicorn.main import main as uvicorn_command
 
+from socketscope.cli import MISUSE
 from socketscope.errors import ConfigurationError, MissingExtraError
 from socketscope.telemetry.destinations import NONE, by_destination, decided_elsewhere
 
@@ -48,14 +51,21 @@ def run(
 
 
 def application(arguments: list[str]) -> str:
-    """Find the application among the arguments; uvicorn takes options before and after it.
+    """Find the application among the arguments, as uvicorn does: an option's value may have a colon too (`--host ::1`).
 
-    Raises `ConfigurationError` where there is none.
+    Raises `ConfigurationError` where it is no application; ends the command where uvicorn would not start with them.
     """
-    for argument in arguments:
-        if ":" in argument and not argument.startswith("-"):
-            return argument
-    raise ConfigurationError("APP", " ".join(arguments), "module:attribute, such as app:app")
+    try:
+        with uvicorn_command.make_context("uvicorn", [*arguments]) as read:
+            app: str = read.params["app"]
+    except ClickException as refused:
+        typer.echo(f"uvicorn: {refused.format_message()}", err=True)
+        raise typer.Exit(MISUSE) from refused
+    except Exit as done:  # it has told its version
+        raise typer.Exit(done.exit_code) from done
+    if ":" not in app:
+        raise ConfigurationError("APP", app, "module:attribute, such as app:app")
+    return app
 
 
 def with_protocol(arguments: list[str], environment: Mapping[str, str]) -> list[str]:
