@@ -618,3 +618,23 @@ async def test_an_error_of_ours_never_reaches_the_application(monkeypatch):
         assert await client.receive_text() == "x"
     assert client.error is None
     assert captured.reporter.failures == 4
+
+
+# Messages before the handshake is answered, which are illegal ----------------
+
+
+@pytest.mark.parametrize("mode", ["notable", "all"])
+async def test_a_message_before_the_answer_has_neither_span_nor_exemplar_as_it_has_no_handling(mode):
+    async def app(_scope, receive, _send):
+        await receive()
+        await receive()
+        raise ValueError("no")
+
+    with capture(Options(message_spans=mode)) as captured:
+        async with AsgiClient(captured.watch(app), "/ws") as client:
+            await client.send_text("too early")
+            await client.finished()
+        assert captured.value("websocket.server.errors") == 1
+        assert not spans(captured)
+        assert not captured.telemetry.accumulators.exemplars._kept
+        assert not captured.histograms(HANDLING)

@@ -66,6 +66,8 @@ class Messages:
         """Tell of a handling that has just ended, if it was slow or failed."""
         if watched.ignored or (error is None and nanoseconds <= self.slow_ns):
             return
+        if watched.outcome != "accepted":
+            return  # such a connection has no messages; one that its server gives it all the same is not counted
         known = watched.message_context
         if known is None and self._mode != "off":
             known = self._tell(watched, "receive", nanoseconds, error)
