@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from socketscope.doctor import State, examine
+from socketscope.doctor import Finding, State, examine
 
 BIN = Path(sys.executable).parent
+EXPORTERS = ("OTEL_METRICS_EXPORTER", "OTEL_TRACES_EXPORTER", "OTEL_LOGS_EXPORTER")
 
 
 @pytest.fixture
@@ -42,6 +43,53 @@ def test_no_address_is_too_strange_to_be_told_of(endpoint):
     assert found({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})["destination"].state is State.BAD
 
 
+def test_each_signal_is_looked_for_where_it_goes(collector):
+    told = found(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:1",
+            "OTEL_LOGS_EXPORTER": "none",
+        }
+    )
+    assert told["destination, metrics"].state is State.GOOD
+    assert told["destination, traces"].state is State.BAD
+    assert "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" in told["destination, traces"].advice
+    assert told["destination, logs"] == Finding("destination, logs", "nowhere", State.NOTE)
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        (dict.fromkeys(EXPORTERS, "none"), "nowhere"),
+        (dict.fromkeys(EXPORTERS, "console"), "through the exporter 'console': not checked"),
+        ({"OTEL_SDK_DISABLED": "true"}, "nothing is sent: OTEL_SDK_DISABLED=true; not checked"),
+        ({"OTEL_CONFIG_FILE": "otel.yaml"}, "as OTEL_CONFIG_FILE=otel.yaml says; not checked"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "dns:///c:1", "OTEL_EXPORTER_OTLP_INSECURE": "true"}, "not checked, gRPC"),
+    ],
+)
+def test_no_collector_is_wanted_where_nothing_is_sent_to_one_that_we_can_reach(environment, says):
+    told = found(environment | {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})["destination"]
+    assert told.state is State.NOTE
+    assert says in told.found
+
+
+def test_a_socket_of_the_file_system_is_looked_for(tmp_path):
+    path = tmp_path / "otel.sock"
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"unix://{path}", "OTEL_EXPORTER_OTLP_INSECURE": "true"}
+    assert found(environment)["destination"].state is State.BAD
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        assert found(environment)["destination"].state is State.GOOD
+
+
+def test_tls_that_the_address_does_not_show_is_told(collector):
+    told = found({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.removeprefix("http://")})["destination"]
+    assert told.state is State.NOTE
+    assert "over TLS" in told.found
+    assert "OTEL_EXPORTER_OTLP_INSECURE=true" in told.advice
+
+
 def test_a_setting_that_cannot_be_used_is_told_and_that_nothing_is_watched():
     told = found({"SOCKETSCOPE_SEGMENT": "soon"})
     assert told["settings"].state is State.BAD
@@ -66,6 +114,7 @@ def test_settings_of_the_console_are_no_mistake():
     ("name", "value", "subject"),
     [
         ("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "fastapi, socketscope", "instrumentation"),
+        ("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "*", "instrumentation"),
         ("OTEL_SDK_DISABLED", "true", "SDK"),
     ],
 )
@@ -118,3 +167,22 @@ def test_by_itself_it_says_how_to_run_it(collector):
     code, output = run("socketscope", "doctor", endpoint=collector)
     assert "opentelemetry-instrument socketscope doctor" in output
     assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "destination"),
+    [
+        ({"OTEL_METRICS_EXPORTER": "bogus"}, "OTEL_METRICS_EXPORTER='bogus'"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "OTEL_EXPORTER_OTLP_PROTOCOL='http/json'"),
+        ({"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "soon"}, "takes connections"),
+    ],
+)
+def test_a_set_up_that_failed_is_a_failure(collector, environment, destination):
+    command = "opentelemetry-instrument", str(BIN / "socketscope"), "doctor", "--json"
+    code, output = run(*command, endpoint=collector, **environment)
+    told = {finding["subject"]: finding for finding in json.loads(output)}
+    [sdk] = [finding for subject, finding in told.items() if subject.startswith("SDK") and "metrics" in subject]
+    assert (sdk["state"], told["instrumentation"]["state"]) == ("bad", "bad")
+    assert "Failed to auto initialize OpenTelemetry" in sdk["advice"]
+    assert destination in told["destination"]["found"]
+    assert code == 1

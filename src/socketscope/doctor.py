@@ -14,13 +14,13 @@ from difflib import get_close_matches
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
-from urllib.parse import urlsplit
 
 from opentelemetry import _logs, metrics, trace
 
 from socketscope.errors import ConfigurationError
 from socketscope.instrumentation import options
 from socketscope.instrumentation.instrumentor import SocketscopeInstrumentor
+from socketscope.telemetry.destinations import NONE, OTLP, Destination, by_destination, decided_elsewhere
 from socketscope.telemetry.sdk_present import is_placeholder
 
 PACKAGES: Final = (
@@ -43,6 +43,11 @@ REACH: Final = 2.0
 """Seconds that a collector has to take a connection."""
 
 AS_THE_SERVICE: Final = "run it as the service runs: opentelemetry-instrument socketscope doctor"
+
+WHY_FAILED: Final = (
+    'put right what stands above on standard error ("Failed to auto initialize OpenTelemetry"), '
+    "and the destination if it can't be used"
+)
 
 
 class State(Enum):
@@ -71,7 +76,7 @@ def examine(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     yield _instrumented(environment, usable=all(finding.state is State.GOOD for finding in settings[:1]))
     yield from _providers(environment)
     yield from _histograms()
-    yield from _destination(environment)
+    yield from _destinations(environment)
 
 
 def _versions() -> str:
@@ -100,7 +105,7 @@ def _settings(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 def _instrumented(environment: Mapping[str, str], *, usable: bool) -> Finding:
     disabled = environment.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")
-    if "socketscope" in {name.strip() for name in disabled.split(",")}:
+    if {"socketscope", "*"} & {name.strip() for name in disabled.split(",")}:
         return Finding(
             "instrumentation", f"off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS={disabled}", State.BAD, "take it out there"
         )
@@ -108,6 +113,10 @@ def _instrumented(environment: Mapping[str, str], *, usable: bool) -> Finding:
         return Finding("instrumentation", "off: a setting can't be used", State.BAD, "it stands above")
     if SocketscopeInstrumentor().is_instrumented_by_opentelemetry:
         return Finding("instrumentation", "on: every application that this process serves is watched")
+    if _set_up_by_opentelemetry():
+        return Finding(
+            "instrumentation", "off: OpenTelemetry's set-up failed before it came to it", State.BAD, WHY_FAILED
+        )
     return Finding(
         "instrumentation",
         "not switched on in this process",
@@ -129,8 +138,15 @@ def _providers(environment: Mapping[str, str]) -> Iterator[Finding]:
     for signal, provider in providers.items():
         if signal not in missing:
             yield Finding(f"SDK, {signal}", f"{type(provider).__module__}.{type(provider).__qualname__}")
-    if missing:
+    if missing and _set_up_by_opentelemetry():
+        yield Finding(f"SDK, {', '.join(missing)}", "its set-up failed: nothing is sent", State.BAD, WHY_FAILED)
+    elif missing:
         yield Finding(f"SDK, {', '.join(missing)}", "none is set up in this process", State.NOTE, AS_THE_SERVICE)
+
+
+def _set_up_by_opentelemetry() -> bool:
+    """Whether this process was begun by `opentelemetry-instrument`, which logs what fails and lets the service run."""
+    return "opentelemetry.instrumentation.auto_instrumentation" in sys.modules
 
 
 def _histograms() -> Iterator[Finding]:
@@ -161,18 +177,49 @@ def _histograms() -> Iterator[Finding]:
         )
 
 
-def _destination(environment: Mapping[str, str]) -> Iterator[Finding]:
-    protocol = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc").strip()
-    default = "http://localhost:4317" if protocol == "grpc" else "http://localhost:4318"
-    endpoint = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip() or default
-    found = f"OTLP ({protocol}) to {endpoint}"
+def _destinations(environment: Mapping[str, str]) -> Iterator[Finding]:
+    if elsewhere := decided_elsewhere(environment):
+        yield Finding("destination", f"{elsewhere}; not checked", State.NOTE)
+        return
     try:
-        parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
-        address = parts.hostname or "localhost", parts.port or (443 if parts.scheme == "https" else 80)
-        socket.create_connection(address, REACH).close()
+        going = by_destination(environment)
+    except ConfigurationError as error:
+        yield Finding("destination", str(error), State.BAD, "put it right: until then the SDK sends nothing")
+        return
+    for destination, signals in going.items():
+        subject = "destination" if len(going) == 1 else f"destination, {', '.join(signals)}"
+        told = destination.told(signals)
+        if destination.exporter == OTLP:
+            yield _reached(subject, told, destination)
+        else:
+            yield Finding(subject, told if destination.exporter == NONE else f"{told}: not checked", State.NOTE)
+
+
+def _reached(subject: str, told: str, destination: Destination) -> Finding:
+    try:
+        address = destination.address()
+        if address is None:
+            return Finding(subject, f"{told}: not checked, gRPC resolves it", State.NOTE)
+        _connect(address)
     except (OSError, ValueError) as error:
-        yield Finding(
-            "destination", f"{found}: {error}", State.BAD, "start a collector there, or set OTEL_EXPORTER_OTLP_ENDPOINT"
+        return Finding(
+            subject, f"{told}: {error}", State.BAD, f"start a collector there, or set {destination.variable}"
         )
-    else:
-        yield Finding("destination", f"{found}: takes connections")
+    if destination.hides_tls:
+        return Finding(
+            subject,
+            f"{told}: takes connections",
+            State.NOTE,
+            "if there is no TLS there: put http:// before the address, or set OTEL_EXPORTER_OTLP_INSECURE=true",
+        )
+    return Finding(subject, f"{told}: takes connections")
+
+
+def _connect(address: tuple[str, int] | str) -> None:
+    """Connect and leave; raises OSError, or ValueError for a port that there is not."""
+    if not isinstance(address, str):
+        socket.create_connection(address, REACH).close()
+        return
+    with socket.socket(socket.AF_UNIX) as local:
+        local.settimeout(REACH)
+        local.connect(address)

@@ -11,14 +11,17 @@ from collections import Counter
 from copy import deepcopy
 from http import HTTPStatus
 
+import pytest
 from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from opentelemetry.sdk.trace import SpanProcessor
 from two_runs import BLOCKED, Run, same
 from websockets.frames import CloseCode
 
 import socketscope
 from random_examples import SEED, exactly
+from socketscope.instrumentation.options import Options
 from socketscope.testing import FakeClock, capture
 
 texts = st.sampled_from([("", 1), ("a", 1), ("wörld", 1), ("𝄞", 3), ("\ud800", 1), ("x", 5000)]).map(
@@ -31,9 +34,9 @@ payloads = st.one_of(
     blobs.map(lambda blob: {"bytes": blob}),
     blobs.map(lambda blob: {"text": None, "bytes": blob}),
     texts.map(lambda text: {"text": text, "bytes": None}),
-    st.sampled_from([{}, {"text": None, "bytes": None}, {"text": 7}]),
+    st.sampled_from([{}, {"text": None, "bytes": None}, {"text": 7}, {"text": "both", "bytes": b"both"}]),
 )
-"""Not both at once: servers do not agree which of them is sent."""
+"""Servers do not agree which of both is sent; here it is the same."""
 CODES = (None, 0, 1000, 1001, 1005, 1006, 1009, 1012, 4001, CloseCode.GOING_AWAY, "4001")
 codes = st.sampled_from([{}, *({"code": code} for code in CODES)])
 reasons = st.sampled_from(
@@ -105,6 +108,7 @@ class Expected:
     def __init__(self, transcript):
         self.state, self.gone, self.accepted = "handshake", False, False
         self.messages, self.bytes = Counter(), Counter()
+        self.received_open = 0
         self.channels, self.in_channels = set(), Counter()
         self._late = []
         """Of messages after the end, which are illegal: they are counted with what comes next that is."""
@@ -133,6 +137,7 @@ class Expected:
         if message.get("type") == "websocket.disconnect":
             self._end()
         elif message.get("type") == "websocket.receive":
+            self.received_open += self.state == "open"
             self._count("receive", message)
 
     def _sent(self, message):
@@ -155,7 +160,9 @@ class Expected:
             data = message.get("text") if data is None else data
             size = len(data if isinstance(data, bytes) else str(data or "").encode("utf-8", "surrogatepass"))
             size = size if isinstance(data, bytes | str) else 0
-            self._late += [(self.messages, (direction, "binary" if isinstance(data, bytes) else "text"), 1)]
+            both = None not in {message.get("bytes"), message.get("text")}
+            kind = "either" if both else "binary" if isinstance(data, bytes) else "text"
+            self._late += [(self.messages, (direction, kind), 1)]
             self._late += [(self.bytes, direction, size)]
             self._late += [(self.in_channels, (channel, direction), 1) for channel in self.channels]
             if self.state == "open":
@@ -258,15 +265,48 @@ acts = st.one_of(
 endings = st.one_of(st.builds(cancel, st.just("")), st.builds(fail, raised), st.builds(end))
 
 
+CARRIED = {"traceparent": f"00-{7:032x}-{7:016x}-01"}
+
+
+def carrier(message):
+    """Finds a context in some messages, in some none, and with some it fails in any way."""
+    data = message.get("bytes")
+    data = message.get("text") if data is None else data
+    if data == "a":
+        return CARRIED
+    if data == "":
+        raise asyncio.CancelledError("the carrier's")
+    if data == b"":
+        raise Beyond("the carrier's")
+    return None if isinstance(data, bytes) else {"traceparent": data[:50]}
+
+
+class Spans(SpanProcessor):
+    """Counts the spans that have begun, and have not ended."""
+
+    def __init__(self):
+        self.open = 0
+
+    def on_start(self, span, parent_context=None):
+        self.open += 1
+
+    def on_end(self, span):
+        self.open -= 1
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Connections in any number and order."""
+
+    options = Options()
 
     @initialize()
     def begin(self):
         self.loop = asyncio.new_event_loop()
         self.time = FakeClock()
-        self.capturing = capture(clock=self.time.clock)
+        self.capturing = capture(self.options, self.time.clock)
         self.captured = self.capturing.__enter__()
+        self.spans = Spans()
+        self.captured.providers["tracer_provider"].add_span_processor(self.spans)
         self.pairs = []
 
     def both(self, pair, do):
@@ -345,13 +385,15 @@ class AnyOrder(RuleBasedStateMachine):
         for _, direction, text, binary, of_size in found.flows():
             counted += Counter({(direction, "text"): text, (direction, "binary"): binary})
             measured[direction] += of_size
-        assert counted == every
+        told = Counter(way for way, _ in every.elements())
+        assert Counter(way for way, _ in counted.elements()) == told
+        assert all(0 <= counted[of] - every[of] <= every[of[0], "either"] for of in counted)
         assert +measured == size
         assert +Counter({(name, way): number for name, way, number, _ in found.channel_flows()}) == channels
         sizes = Counter()
         for histogram in self.captured.histograms("websocket.server.message.size"):
             sizes[histogram.attributes["network.io.direction"]] += sum(histogram.counts)
-        assert sizes == Counter(way for way, _ in every.elements())
+        assert sizes == told
 
     @invariant()
     def nothing_is_changed(self):
@@ -397,11 +439,19 @@ class AnyOrder(RuleBasedStateMachine):
         assert events["websocket.connection.opened"] == events["websocket.connection.closed"] == accepted
         errors = captured.value("websocket.server.errors")
         assert sum(one.own_failure for one in expected) <= errors
-        assert errors <= len(self.pairs) - sum(one.shut_down or one.returned for one in expected)
+        assert errors <= sum(not (one.shut_down or one.returned) for one in expected)
         assert events["websocket.error"] <= errors
+        assert self.spans.open == len(self.pairs) - len(expected)  # the handshakes of those that are ignored
+        if self.options.message_spans == "all":
+            told = [span for span in captured.spans if span.name.startswith("WS") and span.name.endswith("receive")]
+            # One that comes after the end, which is illegal, is told if its handling fails.
+            assert sum(one.received_open for one in expected) <= len(told) <= received
 
 
-def test_any_order_is_counted_exactly_and_changes_nothing():
+@pytest.mark.parametrize("carrier", [None, carrier], ids=["no carrier", "a carrier"])
+@pytest.mark.parametrize("spans", ["notable", "all"])
+def test_any_order_is_counted_exactly_and_changes_nothing(spans, carrier):
+    machine = type("AnyOrder", (AnyOrder,), {"options": Options(message_spans=spans, message_carrier=carrier)})
     run_state_machine_as_test(
-        seed(SEED)(AnyOrder), settings=settings(exactly, stateful_step_count=40, report_multiple_bugs=False)
+        seed(SEED)(machine), settings=settings(exactly, stateful_step_count=40, report_multiple_bugs=False)
     )

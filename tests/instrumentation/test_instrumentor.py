@@ -1,5 +1,9 @@
+import asyncio
+import gc
 import logging
+from collections import Counter
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from socketscope.errors import ConfigurationError
 from socketscope.instrumentation import instrumentor, own
 from socketscope.instrumentation.middleware import WebSocketMiddleware
 from socketscope.instrumentation.options import Options
+from socketscope.telemetry.live import ClosedRing
 from socketscope.testing import AsgiClient, Capture, capture
 
 pytestmark = pytest.mark.anyio
@@ -155,3 +160,37 @@ def test_a_setting_that_cant_be_used_is_said_and_the_application_goes_on(
     made.uninstrument()
     assert uvicorn.Config.load is load
     assert "SOCKETSCOPE_SEGMENT='soon'" in caplog.text
+
+
+def ours() -> Counter[str]:
+    """The objects of our own that there are, by their class."""
+    gc.collect()
+    kinds = (type(one) for one in gc.get_objects())
+    return Counter(kind.__qualname__ for kind in kinds if str(kind.__module__).startswith("socketscope."))
+
+
+@pytest.mark.parametrize("make", [fastapi, lambda: raw], ids=["fastapi", "raw"])
+def test_nothing_of_ours_is_left_over_however_often_an_application_is_loaded_and_watched_anew(
+    captured: Capture, make: Any
+) -> None:
+    def once() -> None:
+        """A reload: the instrumentor switched on and off, the application made anew, its loop in a thread that ends."""
+        watching = instrumentor.SocketscopeInstrumentor()
+        watching.instrument(**captured.providers)
+        app = socketscope.instrument(make(), **captured.providers)
+        thread = Thread(target=lambda: asyncio.run(echo_once(app)))
+        thread.start()
+        thread.join()
+        watching.uninstrument()
+
+    def several(times: int) -> Counter[str]:
+        for _ in range(times):
+            once()
+        assert captured.telemetry.ring is not None
+        captured.telemetry.ring = ClosedRing(since_wall=0)  # it keeps a day's connections, up to a limit of its own
+        return ours()
+
+    before = several(5)
+    after = several(20)
+    assert captured.value("websocket.server.handshakes") == 25
+    assert after - before == Counter()

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -436,6 +437,65 @@ async def test_a_carrier_that_fails_or_gives_nonsense_disturbs_nobody(carrier):
     assert query.parent.span_id == handshake(captured).context.span_id
 
 
+class Broken:
+    """A carrier that raises what it was made with."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, _message):
+        raise self.error
+
+    def find(self, _message):
+        raise self.error
+
+
+FAILURES = [asyncio.CancelledError("theirs"), GeneratorExit(), BaseException("odd"), ValueError("no")]
+
+
+@pytest.mark.parametrize("mode", ["notable", "all"])
+@pytest.mark.parametrize("error", FAILURES, ids=repr)
+async def test_whatever_a_carrier_raises_the_connection_goes_on(mode, error, caplog):
+    with service(Options(message_spans=mode, message_carrier=Broken(error))) as (captured, app):
+        client = await talk(captured, app, "say hello", "say again")
+        assert [await client.receive_text(), await client.receive_text()] == ["hello", "again"]
+        assert captured.reporter.failures == 0
+    assert client.error is None
+    told = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [record.exc_info[1] for record in told] == [error]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+async def test_what_ends_the_process_is_not_kept_from_it(end):
+    with capture(Options(message_carrier=Broken(end()))) as captured:
+        watched = captured.reporter.begin({"type": "websocket", "path": "/ws"})
+        watched.sent({"type": "websocket.accept"}, 1)
+        with pytest.raises(end):
+            captured.reporter.messages.received(watched, {"type": "websocket.receive", "text": ""})
+
+
+@pytest.mark.parametrize(
+    ("carrier", "name"),
+    [
+        (Broken(ValueError("no")), "test_messages.Broken"),
+        (Broken(ValueError("no")).find, "test_messages.Broken.find"),
+        (partial(Broken.find, Broken(ValueError("no"))), "test_messages.Broken.find"),
+        (lambda _: 5, "test_messages.<lambda>"),
+    ],
+)
+async def test_the_error_of_a_carrier_is_told_by_its_name_and_keeps_none_of_ours_from_being_told(carrier, name, caplog):
+    with service(Options(message_carrier=carrier)) as (captured, app):
+        await talk(captured, app, "say hello", "say again", "take 61", "say more")
+        told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+        assert told == [
+            f"message_carrier {name} failed, so that the message carries no trace context ({so_far} such errors so far)"
+            for so_far in (1, 4)
+        ]
+        caplog.clear()
+        captured.reporter.failed()
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
 # Exemplars ----------------
 
 
@@ -558,3 +618,23 @@ async def test_an_error_of_ours_never_reaches_the_application(monkeypatch):
         assert await client.receive_text() == "x"
     assert client.error is None
     assert captured.reporter.failures == 4
+
+
+# Messages before the handshake is answered, which are illegal ----------------
+
+
+@pytest.mark.parametrize("mode", ["notable", "all"])
+async def test_a_message_before_the_answer_has_neither_span_nor_exemplar_as_it_has_no_handling(mode):
+    async def app(_scope, receive, _send):
+        await receive()
+        await receive()
+        raise ValueError("no")
+
+    with capture(Options(message_spans=mode)) as captured:
+        async with AsgiClient(captured.watch(app), "/ws") as client:
+            await client.send_text("too early")
+            await client.finished()
+        assert captured.value("websocket.server.errors") == 1
+        assert not spans(captured)
+        assert not captured.telemetry.accumulators.exemplars._kept
+        assert not captured.histograms(HANDLING)

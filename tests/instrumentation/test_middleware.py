@@ -577,3 +577,22 @@ async def test_the_current_span_of_the_server_is_the_same_after_the_connection()
         await captured.watch(chat())(client.scope, client._to_app.get, client._take)
         assert trace.get_current_span() is before
         assert len(captured.spans) == 2
+
+
+@pytest.mark.parametrize("spans", ["notable", "all"])
+async def test_of_a_connection_that_is_ignored_nothing_is_told_though_it_fails_before_it_is_answered(
+    spans: Any,
+) -> None:
+    async def app(scope: Any, receive: Any, _send: Any) -> None:
+        scope["socketscope.ignore"] = True
+        await receive()
+        raise ValueError("no")
+
+    with capture(Options(message_spans=spans)) as captured:
+        async with AsgiClient(captured.watch(app), "/ws") as client:
+            await client.finished()
+        assert isinstance(client.error, ValueError)
+        assert not captured.value("websocket.server.errors")
+        assert not captured.value("websocket.server.handshakes")
+        assert not captured.events
+        assert not captured.spans

@@ -1,5 +1,5 @@
 from collections import Counter
-from threading import Thread
+from threading import Event, Thread, stack_size
 
 from socketscope import semconv
 from socketscope.telemetry.accumulators import Accumulators
@@ -38,6 +38,37 @@ def test_the_same_thread_gets_the_same_cells() -> None:
     accumulators = Accumulators(start_ns=0)
     where = accumulators.where("/ws", 80)
     assert accumulators.traffic(where) is accumulators.traffic(where)
+
+
+def test_there_are_no_more_cells_than_threads_at_once_and_what_those_that_ended_counted_stays() -> None:
+    accumulators = Accumulators(start_ns=0)
+    where = accumulators.where("/ws", 80)
+
+    def work(counted: Event, may_end: Event) -> None:
+        accumulators.traffic(where).receive.text[3] += 1
+        accumulators.own_channel("news").messages[0] += 1
+        counted.set()
+        may_end.wait()
+
+    # Each ends while the next one runs, and their stacks differ: the system gives them ever new identifiers.
+    before = None
+    for number in range(200):
+        counted, may_end = Event(), Event()
+        sizes = stack_size((256 + 4 * (number % 64)) * 1024)
+        thread = Thread(target=work, args=(counted, may_end))
+        thread.start()
+        stack_size(sizes)
+        counted.wait()
+        if before is not None:
+            before[1].set()
+            before[0].join()
+        before = thread, may_end
+    assert before is not None
+    before[1].set()
+    before[0].join()
+    assert (len(accumulators._traffic), len(accumulators._channels)) == (2, 2)
+    assert [flow[2:] for flow in accumulators.flows() if flow[1] == "receive"] == [(200, 0, 0)]
+    assert [flow[2:] for flow in accumulators.channel_flows() if flow[1] == "receive"] == [(200, 0)]
 
 
 def test_a_gauge_that_drifted_is_corrected_and_told() -> None:

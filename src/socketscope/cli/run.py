@@ -6,13 +6,17 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from click.exceptions import ClickException, Exit
+from uvicorn.main import main as uvicorn_command
 
+from socketscope.cli import MISUSE
 from socketscope.errors import ConfigurationError, MissingExtraError
+from socketscope.telemetry.destinations import NONE, by_destination, decided_elsewhere
 
 DEFAULTS: Final = {
     # Histograms of messages leave through this exporter alone (docs/decisions).
@@ -47,14 +51,21 @@ def run(
 
 
 def application(arguments: list[str]) -> str:
-    """Find the application among the arguments; uvicorn takes options before and after it.
+    """Find the application among the arguments, as uvicorn does: an option's value may have a colon too (`--host ::1`).
 
-    Raises `ConfigurationError` where there is none.
+    Raises `ConfigurationError` where it is no application; ends the command where uvicorn would not start with them.
     """
-    for argument in arguments:
-        if ":" in argument and not argument.startswith("-"):
-            return argument
-    raise ConfigurationError("APP", " ".join(arguments), "module:attribute, such as app:app")
+    try:
+        with uvicorn_command.make_context("uvicorn", [*arguments]) as read:
+            app: str = read.params["app"]
+    except ClickException as refused:
+        typer.echo(f"uvicorn: {refused.format_message()}", err=True)
+        raise typer.Exit(MISUSE) from refused
+    except Exit as done:  # it has told its version
+        raise typer.Exit(done.exit_code) from done
+    if ":" not in app:
+        raise ConfigurationError("APP", app, "module:attribute, such as app:app")
+    return app
 
 
 def with_protocol(arguments: list[str], environment: Mapping[str, str]) -> list[str]:
@@ -64,24 +75,35 @@ def with_protocol(arguments: list[str], environment: Mapping[str, str]) -> list[
 
 
 def destination(environment: Mapping[str, str]) -> str:
-    """Say in one line where the telemetry goes, and how often. Raises `ConfigurationError` for no interval."""
+    """Say in one line where the telemetry goes, and how often.
+
+    Raises `ConfigurationError` for what is no interval, and for what the SDK could not be set up with.
+    """
     name = environment["OTEL_SERVICE_NAME"]
-    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return f"{name} sends nothing: OTEL_SDK_DISABLED is set"
-    protocol = environment.get("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-    default = "http://localhost:4317" if protocol == "grpc" else "http://localhost:4318"
-    where = environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", default)
+    if elsewhere := decided_elsewhere(environment):
+        return f"{name}: {elsewhere}"
+    going = by_destination(environment)
     interval = environment["OTEL_METRIC_EXPORT_INTERVAL"]
     try:
-        seconds = float(interval) / 1000
+        every = f"every {float(interval) / 1000:g} s"
     except ValueError as error:
         raise ConfigurationError("OTEL_METRIC_EXPORT_INTERVAL", interval, "a number of milliseconds") from error
-    return f"{name} sends OTLP ({protocol}) to {where} every {seconds:g} s"
+    return f"{name} sends " + "; ".join(
+        f"{_and(signals)} {where.told(signals)}{f' {every}' if where.exporter != NONE else ''}"
+        for where, signals in going.items()
+    )
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def environment_for(app: str, service_name: str | None, environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment in which the application runs: what is set already stays, the rest gets our defaults."""
-    made = DEFAULTS | dict(environment)
+    """Give the environment in which the application runs: what is set already stays, the rest gets our defaults.
+
+    OpenTelemetry's specification has an empty variable be as one that is not set; its SDK for Python does not always.
+    """
+    made = DEFAULTS | {name: value for name, value in environment.items() if value or not name.startswith("OTEL_")}
     made["OTEL_SERVICE_NAME"] = service_name or environment.get("OTEL_SERVICE_NAME") or app.partition(":")[0]
     # Every worker needs the same key, or the same user is another one in each.
     made.setdefault("SOCKETSCOPE_USER_KEY", secrets.token_hex(32))

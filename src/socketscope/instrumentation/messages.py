@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from opentelemetry import context as otel_context
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext
 
 from socketscope import semconv
+from socketscope.instrumentation.carrier import Carrier
 from socketscope.instrumentation.connection import State
 from socketscope.instrumentation.harmless import harmless
 from socketscope.instrumentation.options import Options
@@ -40,7 +41,9 @@ class Messages:
         self.failed = failed
         self.slow_ns = int(options.slow_message * 1e9)
         self._mode = options.message_spans
-        self._carrier = options.message_carrier if self._mode != "off" else None
+        self._carrier: Carrier | None = None
+        if options.message_carrier is not None and self._mode != "off":
+            self._carrier = Carrier(options.message_carrier, telemetry.clock.monotonic)
         self._longest_ns = int(options.segment * 1e9)
         self._telemetry = telemetry
         self._spans = spans
@@ -63,6 +66,8 @@ class Messages:
         """Tell of a handling that has just ended, if it was slow or failed."""
         if watched.ignored or (error is None and nanoseconds <= self.slow_ns):
             return
+        if watched.outcome != "accepted":
+            return  # such a connection has no messages; one that its server gives it all the same is not counted
         known = watched.message_context
         if known is None and self._mode != "off":
             known = self._tell(watched, "receive", nanoseconds, error)
@@ -113,7 +118,7 @@ class Messages:
         watched.message_context = None
         if message.get("type") != "websocket.receive" or watched.ignored or watched.state is not State.OPEN:
             return None
-        carried = self._carried(message)
+        carried = self._carrier.context_of(message) if self._carrier is not None else None
         if carried is None and not (self.all and watched.traced):
             return None
         span = self._begin(watched, "receive", message, carried)
@@ -180,14 +185,6 @@ class Messages:
             start_wall=self._telemetry.clock.wall(),
             parent=parent,
         )
-
-    @harmless
-    def _carried(self, message: Mapping[str, Any]) -> Context | None:
-        """Give the context that a message carries, on top of the current one; None where it carries none."""
-        if self._carrier is None or (carrier := self._carrier(message)) is None:
-            return None
-        context = propagate.extract(carrier, context=otel_context.get_current())
-        return context if trace.get_current_span(context) is not trace.get_current_span() else None
 
 
 def _is_failure(watched: Watched, error: BaseException) -> bool:

@@ -84,9 +84,7 @@ class Reporter:
 
     def changed(self, watched: Watched, transition: Transition) -> None:
         """Report a transition of the state machine."""
-        if semconv.IGNORE_KEY in watched.scope:
-            watched.ignored = watched.ignored or bool(watched.scope[semconv.IGNORE_KEY])
-        if watched.ignored:
+        if _is_ignored(watched):
             return
         try:
             if transition is Transition.ACCEPTED:
@@ -104,7 +102,7 @@ class Reporter:
 
         `handling`: with it ended the handling of the message in hand.
         """
-        if watched.ignored or watched.is_departure(error):
+        if _is_ignored(watched) or watched.is_departure(error):
             return
         if watched.state is State.HANDSHAKE:
             self._locate(watched, accepted=False)
@@ -173,7 +171,7 @@ class Reporter:
     def handling_ends(self, watched: Watched, error: BaseException | None = None) -> None:
         """Note that the message in hand, if there is one, is handled no further: no other is asked for."""
         self.messages.done(watched, error)
-        if watched.handling_since:
+        if watched.handling_since and not _is_ignored(watched):
             self.messages.handled(watched, watched.handled(self.telemetry.clock.monotonic()), error)
 
     @harmless
@@ -334,3 +332,9 @@ class Reporter:
             enrich(watched.server_span, life)
         if watched.told:
             self._events.closed(watched.context, watched, who, life, wall=now, duration=duration)
+
+
+def _is_ignored(watched: Watched) -> bool:
+    """Whether nothing is to be told of a connection: its endpoint may say so until it accepts."""
+    watched.ignored = watched.ignored or bool(watched.scope.get(semconv.IGNORE_KEY))
+    return watched.ignored

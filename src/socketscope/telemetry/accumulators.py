@@ -1,17 +1,18 @@
 """What is counted, in plain cells that the event loop writes and the exporter's thread reads.
 
 Per message nothing here takes a lock or allocates: a connection holds the `Traffic` of its attribute set and adds to
-its cells. A set has one `Traffic` per thread, so that every cell has one writer; readers sum over the threads, and
-since each cell only grows, so does the sum. Bytes, and what is counted by channel, a connection counts for itself
-alone; it is folded into the totals, as the difference to the time before, when somebody reads and when the connection
-changes its channels or ends. What happens once a connection is counted under a lock.
+its cells. A set has one `Traffic` per thread, so that every cell has one writer; a thread that ends leaves its own to
+the next. Readers sum over the threads, and since each cell only grows, so does the sum. Bytes, and what is counted by
+channel, a connection counts for itself alone; it is folded into the totals, as the difference to the time before, when
+somebody reads and when the connection changes its channels or ends. What happens once a connection is counted under a
+lock.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from threading import Lock, get_ident
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from socketscope import semconv
@@ -32,6 +33,7 @@ from socketscope.telemetry.histogram import (
 )
 from socketscope.telemetry.ledger import Ledgers
 from socketscope.telemetry.traffic import ChannelTraffic, Traffic
+from socketscope.telemetry.writers import Numbers, Writer
 
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
@@ -82,6 +84,7 @@ class Accumulators:
         self.set_cap = SetCap()
         self._places: set[Where] = set()
         self.lock = Lock()
+        self._writer = Writer(Numbers())
         self._traffic: dict[tuple[int, Where], Traffic] = {}
         self._channels: dict[tuple[int, str], ChannelTraffic] = {}
         self.active: Counter[Where] = Counter()
@@ -125,7 +128,7 @@ class Accumulators:
 
     def traffic(self, where: Where) -> Traffic:
         """Give the cells of `where` for the calling thread."""
-        key = (get_ident(), where)
+        key = (self._writer.number, where)
         return self._traffic.get(key) or self._traffic.setdefault(key, Traffic())
 
     def channel(self, name: str) -> ChannelTraffic:
@@ -134,7 +137,7 @@ class Accumulators:
 
     def own_channel(self, name: str) -> ChannelTraffic:
         """Give the cells of a channel that the calling thread may add to, under its bounded name."""
-        return self._channel(get_ident(), name)
+        return self._channel(self._writer.number, name)
 
     def _channel(self, writer: int, name: str) -> ChannelTraffic:
         name = self.channel_cap.admit(name)

@@ -21,9 +21,9 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.metrics.view import Aggregation
 
-from socketscope.errors import ConfigurationError
 from socketscope.telemetry.appender import HistogramAppender, with_metrics
 from socketscope.telemetry.batches import POINTS, in_pieces
+from socketscope.telemetry.destinations import otlp_protocol
 from socketscope.telemetry.process import Telemetry, process_telemetry
 
 
@@ -75,16 +75,10 @@ class OtlpExporter(HistogramExporter):
 
 
 def _otlp_exporter(**kwargs: Any) -> MetricExporter:
-    variable = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"
-    if variable not in os.environ:
-        variable = "OTEL_EXPORTER_OTLP_PROTOCOL"
-    protocol = os.environ.get(variable, "grpc").strip()
-    if protocol == "grpc":
+    if otlp_protocol("metrics", os.environ) == "grpc":
         from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcExporter
 
         return GrpcExporter(**kwargs)
-    if protocol == "http/protobuf":
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpExporter
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpExporter
 
-        return HttpExporter(**kwargs)
-    raise ConfigurationError(variable, protocol, "'grpc' or 'http/protobuf'")
+    return HttpExporter(**kwargs)
