@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from socketscope.errors import ClientGoneError
 from socketscope.hub.access import UNAUTHORIZED, Identity
 from socketscope.hub.admission import TOO_BIG, size_of
+from socketscope.hub.block import Block
 from socketscope.hub.link import AsgiLink, State
 from socketscope.hub.link_wire import WireLink
 from socketscope.hub.message import Position, checked_close, checked_name
@@ -57,8 +58,8 @@ class Client:
         """What its user has and says on all connections."""
         self._rate = Rate(hub.limits.rate)
         self._socket = socket
-        self._handler = asyncio.current_task()
-        self._handler_cancelled = False
+        self.block = Block()
+        """What the application does with it."""
         self._ended = (NO_STATUS, "")
         self._close_timer: asyncio.TimerHandle | None = None
         self._expiry_timer: asyncio.TimerHandle | None = None
@@ -194,9 +195,8 @@ class Client:
         if self.record is not None and self.reporter is not None:
             self.reporter.cut(self.record, code, reason)
         self._gone(SLOW)
-        if not self.link.abort() and self._handler is not None and not self._handler.done():
-            self._handler_cancelled = True
-            self._handler.cancel()
+        if not self.link.abort():
+            self.block.end()
 
     # What its link calls --------------------------------
 
@@ -238,11 +238,6 @@ class Client:
         if self.link.state is State.CLOSING:
             await self.link.closed.wait()
         self.lost()
-
-    @property
-    def ended_handler(self) -> bool:
-        """Whether the handler was cancelled to cut the client off."""
-        return self._handler_cancelled
 
     def _check(self, received: str | bytes) -> None:
         limits = self.hub.limits

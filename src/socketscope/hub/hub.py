@@ -180,21 +180,14 @@ class Hub:
         advice = self.advice() if self.draining else None
         client = Client(self, found, await self._admission.admit(found, Identity(user, expires), advice=advice))
         self.clients[client.id] = client
-        task = asyncio.current_task()
-        cancelling = task.cancelling() if task is not None else 0
         try:
             if client.user is not None:
                 client.identify(client.user)
                 client.quota = self.users.add(client.user, client)
                 await self._join(client, user_topic(client.user), client.user, hidden=True)
-            with suppress(ClientGoneError):
+            with client.block, suppress(ClientGoneError):
                 yield client
             await client.release()
-        except asyncio.CancelledError:
-            # Where the client was cut off, the cancellation was ours, and the block just ends (`asyncio.timeout` is
-            # the model).
-            if not client.ended_handler or task is None or task.uncancel() > cancelling:
-                raise
         except (RefusedError, LimitExceededError) as error:
             client.close(*close_for(error))
             await client.release()
