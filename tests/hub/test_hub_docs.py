@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sybil import Document
 from sybil.parsers.markdown import PythonCodeBlockParser
-from tests.hub.servers import WIRED, served
+from tests.hub.servers import SERVERS, WIRED, served
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -37,7 +37,7 @@ async def test_the_chat_is_complete(page):
                 pass
             await hub.publish("room", {"to": "both"})
             assert json.loads(await ann.recv()) == {"to": "both"}
-            await page["notice"]("bob", "for you")
+            await page["notice"](user="bob", text="for you")
             while json.loads(await bob.recv()) != {"notice": "for you"}:
                 pass
         with pytest.raises(InvalidStatus):
@@ -48,6 +48,44 @@ async def test_the_chat_is_complete(page):
             with pytest.raises(ConnectionClosed) as closed:
                 await bob.recv()
             assert closed.value.rcvd.code == 3003
+
+
+BAD = {
+    "a binary message": ("/ws/room?user=ann", b"hello", 1003),
+    "larger than a message may be": ("/ws/room?user=ann", "x" * (Limits().message_bytes + 1), 1009),
+    "too large once it is wrapped": ("/ws/room?user=ann", "x" * Limits().message_bytes, 1009),
+    "too large once it is escaped": ("/ws/room?user=ann", "\x01" * 100_000, 1009),
+    "a room whose name is too long": ("/ws/" + "r" * 257 + "?user=ann", None, 1008),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("server", SERVERS)
+async def test_what_a_client_does_badly_is_answered_with_a_close_and_raises_nothing(page, server):
+    raised = []
+
+    async def app(scope, receive, send):
+        try:
+            await page["app"](scope, receive, send)
+        except BaseException as error:
+            raised.append(error)
+            raise
+
+    ends = {}
+    async with page["hub"], served(app, server) as url:
+        for what, (path, message, _) in BAD.items():
+            async with connect(url + path) as client:
+                with pytest.raises(ConnectionClosed) as closed:
+                    if message is not None:
+                        await client.send(message)
+                    await client.recv()
+            ends[what] = closed.value.rcvd
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"{url}/ws/room?user={'u' * 257}")
+        assert refused.value.response.status_code == 403
+    assert {what: end.code for what, end in ends.items()} == {what: code for what, (_, _, code) in BAD.items()}
+    assert all(end.reason for end in ends.values())
+    assert raised == []
 
 
 @pytest.mark.anyio

@@ -7,9 +7,9 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
-from socketscope.errors import ClientGoneError
+from socketscope.errors import ClientGoneError, MessageTooLargeError
 from socketscope.hub.access import UNAUTHORIZED, Identity
-from socketscope.hub.admission import TOO_BIG, size_of
+from socketscope.hub.admission import close_for, size_of
 from socketscope.hub.block import Block
 from socketscope.hub.link import AsgiLink, State
 from socketscope.hub.link_wire import WireLink
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from socketscope.hub.hub import Hub, Message
 
 NORMAL: Final = 1000
+UNSUPPORTED_DATA: Final = 1003
 NO_STATUS: Final = 1005
 """Close codes of RFC 6455, 7.4.1."""
 LOOK_AGAIN_SECONDS: Final = 60.0
@@ -101,8 +102,8 @@ class Client:
         With `last`, the epoch and offset of the last message that the client has (`ChannelOptions.positions`), it is
         sent what came after it first, or told that this can't be had: see `Joined`.
 
-        Raises `RefusedError`, `LimitExceededError`, `ClientGoneError`, `BrokerUnavailableError`, and ValueError for a
-        name that can't be used.
+        Raises `RefusedError` where it may not, and as `LimitExceededError` or `InvalidValueError`;
+        `ClientGoneError`, `BrokerUnavailableError`.
         """
         return await self.hub.subscribe(self, channel, None if last is None else Position(*last))
 
@@ -118,7 +119,7 @@ class Client:
     def send(self, message: Message) -> bool:
         """Send to this client alone, after what waits for it; returns False where it was dropped.
 
-        Raises `MessageTooLargeError`, and TypeError for what JSON does not know.
+        Raises `MessageTooLargeError`, `InvalidValueError`, and TypeError for what JSON does not know.
         """
         data, kind = self.hub.payload(message)
         outgoing = Outgoing(data, binary=kind == "binary")
@@ -145,6 +146,17 @@ class Client:
         received: str | bytes = message["text"] if data is None else data
         self._check(received)
         return received
+
+    async def texts(self) -> AsyncIterator[str]:
+        """Give what the client says as the client itself does, to an application that takes text alone.
+
+        A client that sends a binary message is closed (1003).
+        """
+        async for message in self:
+            if not isinstance(message, str):
+                self.close(UNSUPPORTED_DATA, "binary messages are not taken")
+                return
+            yield message
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         return self
@@ -241,8 +253,8 @@ class Client:
 
     def _check(self, received: str | bytes) -> None:
         limits = self.hub.limits
-        if size_of(received) > limits.message_bytes:
-            self.close(TOO_BIG, f"at most {limits.message_bytes} bytes")
+        if (size := size_of(received)) > limits.message_bytes:
+            self.close(*close_for(MessageTooLargeError(size, limits.message_bytes)))
             raise ClientGoneError(*self._ended)
         now = self.hub.clock.monotonic()
         rates = {"connection": self._rate}

@@ -173,8 +173,8 @@ class Hub:
         say who it is (see `Identity`) where the application knows it already and no hook of `Access` does.
 
         Raises `RefusedError` where the hooks refuse; the connection is closed then. One that leaves the block closes
-        the connection, too, and so does a `LimitExceededError`. `ClientGoneError` just ends the block, but is raised
-        where the client left before it began.
+        the connection, too: it may be a `LimitExceededError`, a `MessageTooLargeError` or an `InvalidValueError`.
+        `ClientGoneError` just ends the block, but is raised where the client left before it began.
         """
         found = socket_of(socket)
         advice = self.advice() if self.draining else None
@@ -188,7 +188,7 @@ class Hub:
             with client.block, suppress(ClientGoneError):
                 yield client
             await client.release()
-        except (RefusedError, LimitExceededError) as error:
+        except RefusedError as error:
             client.close(*close_for(error))
             await client.release()
             raise
@@ -202,8 +202,8 @@ class Hub:
         """Publish to everyone in a channel, in all processes; returns where the message stands in it.
 
         `key`: where the channel's policy is `Coalesce`, it replaces what waits with the same key. Waits for the
-        broker, never for a client. Raises `MessageTooLargeError`, `BrokerUnavailableError`, TypeError for what JSON
-        does not know, ValueError for a name that can't be used.
+        broker, never for a client. Raises `MessageTooLargeError`, `InvalidValueError` for a name or message that can't
+        be used, TypeError for what JSON does not know, `BrokerUnavailableError`.
         """
         return await self._publish(channel_topic(checked_name("channel", channel)), channel, message, key)
 

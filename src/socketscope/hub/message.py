@@ -12,7 +12,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from socketscope.errors import EnvelopeError
+from socketscope.errors import EnvelopeError, InvalidValueError
+from socketscope.hub.options import POLICY_VIOLATION
 
 VERSION: Final = 1
 _HEAD = struct.Struct(">BI")
@@ -94,13 +95,14 @@ LONGEST_NAME: Final = 256
 
 
 def checked_name(what: str, name: str) -> str:
-    """Give the name of a channel or user back; raises ValueError where it can't be used."""
+    """Give the name of a channel or user back; raises `InvalidValueError` where it can't be used."""
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
-        raise ValueError(f"the name of a {what} is a str of 1 to {LONGEST_NAME} characters, not {name!r:.60}")
+        reason = f"the name of a {what} is a str of 1 to {LONGEST_NAME} characters"
+        raise InvalidValueError(name, POLICY_VIOLATION, reason)
     try:
         name.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"the name of a {what} must be valid Unicode ({error.reason}): {name!r:.60}") from error
+        raise InvalidValueError(name, POLICY_VIOLATION, f"the name of a {what} must be valid Unicode") from error
     return name
 
 
