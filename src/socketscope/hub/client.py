@@ -13,7 +13,7 @@ from socketscope.hub.admission import close_for, size_of
 from socketscope.hub.block import Block
 from socketscope.hub.link import AsgiLink, State
 from socketscope.hub.link_wire import WireLink
-from socketscope.hub.message import Position, checked_close, checked_name
+from socketscope.hub.message import Position, checked_close, checked_name, position_of
 from socketscope.hub.options import POLICY_VIOLATION, Disconnect
 from socketscope.hub.outbox import Lane
 from socketscope.hub.outgoing import Outgoing
@@ -96,16 +96,17 @@ class Client:
         """Close code and reason, once it has ended."""
         return self._ended
 
-    async def subscribe(self, channel: str, *, last: Position | tuple[str, int] | None = None) -> Joined:
+    async def subscribe(self, channel: str, *, last: object = None) -> Joined:
         """Join a channel; returns where it stands. Twice is once.
 
         With `last`, the epoch and offset of the last message that the client has (`ChannelOptions.positions`), it is
-        sent what came after it first, or told that this can't be had: see `Joined`.
+        sent what came after it first, or told that this can't be had: see `Joined`. Whatever the client gave may be
+        handed on: what is no list or tuple of a str and an int is a position after which nothing can be had.
 
         Raises `RefusedError` where it may not, and as `LimitExceededError` or `InvalidValueError`;
         `ClientGoneError`, `BrokerUnavailableError`.
         """
-        return await self.hub.subscribe(self, channel, None if last is None else Position(*last))
+        return await self.hub.subscribe(self, channel, None if last is None else position_of(last))
 
     def unsubscribe(self, channel: str) -> None:
         """Leave a channel; messages that wait already are still sent."""

@@ -32,6 +32,26 @@ class Position(NamedTuple):
     offset: int
 
 
+NOWHERE: Final = Position("", 0)
+"""In no channel's history."""
+_LONGEST_EPOCH: Final = 64
+"""Characters, all of them ASCII; ours are short hexadecimal numbers."""
+_LAST_OFFSET: Final = 2**53 - 1
+"""The largest integer that every JSON and every script of Redis holds exactly (RFC 8259, 6)."""
+
+
+def position_of(said: object) -> Position:
+    """Give the position that a client says it is at, a list or tuple of epoch and offset; `NOWHERE` if it is none."""
+    if not isinstance(said, list | tuple) or len(said) != 2:
+        return NOWHERE
+    epoch, offset = said
+    if not isinstance(epoch, str) or not epoch.isascii() or len(epoch) > _LONGEST_EPOCH:
+        return NOWHERE
+    if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset <= _LAST_OFFSET:
+        return NOWHERE
+    return Position(epoch, offset)
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """One published message.
