@@ -5,6 +5,8 @@ from socketscope.hub import Access, Hub, Limits, Tickets
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.testing import capture
 
+pytestmark = pytest.mark.anyio
+
 WRONG = {
     "Access.origins": lambda: Access(origins="https://example.com"),
     "Access.deadline": lambda: Access(deadline=0),
@@ -25,7 +27,6 @@ def test_a_setting_that_can_not_be_used_is_named(setting):
     assert error.value.setting == setting
 
 
-@pytest.mark.anyio
 async def test_what_is_published_is_checked_before_anything_happens():
     with capture() as captured:
         async with Hub(limits=Limits(message_bytes=10, queue_bytes=10), telemetry=captured.telemetry) as hub:
@@ -39,6 +40,9 @@ async def test_what_is_published_is_checked_before_anything_happens():
             assert (error.value.size, error.value.allowed) == (11, 10)
             with pytest.raises(TypeError):
                 await hub.publish("room", {"no": object()})
+            for key in (5, b"key", "", "x" * 257, "\ud800", ["key"]):
+                with pytest.raises(ValueError, match="a key "):
+                    await hub.publish("room", "x", key=key)
             for number in (float("nan"), float("inf")):
                 with pytest.raises(ValueError, match="JSON"):
                     await hub.publish("room", [number])

@@ -35,6 +35,7 @@ from socketscope.hub.message import (
     Position,
     channel_topic,
     checked_close,
+    checked_key,
     checked_name,
     user_topic,
 )
@@ -202,10 +203,10 @@ class Hub:
         """Publish to everyone in a channel, in all processes; returns where the message stands in it.
 
         `key`: where the channel's policy is `Coalesce`, it replaces what waits with the same key. Waits for the
-        broker, never for a client. Raises `MessageTooLargeError`, `InvalidValueError` for a name or message that can't
-        be used, TypeError for what JSON does not know, `BrokerUnavailableError`.
+        broker, never for a client. Raises `MessageTooLargeError`, `InvalidValueError` for a name, message or key that
+        can't be used, TypeError for what JSON does not know, `BrokerUnavailableError`.
         """
-        return await self._publish(channel_topic(checked_name("channel", channel)), channel, message, key)
+        return await self._publish(channel_topic(checked_name("channel", channel)), channel, message, checked_key(key))
 
     async def publish_to_user(self, user: str, message: Message) -> Position:
         """Publish to every connection of a user, in all processes. Raises as `publish`."""

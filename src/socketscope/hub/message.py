@@ -111,19 +111,27 @@ class Delivery(NamedTuple):
 
 
 LONGEST_NAME: Final = 256
-"""Characters in the name of a channel or user."""
+"""Characters in the name of a channel or user, and in a key."""
 
 
 def checked_name(what: str, name: str) -> str:
     """Give the name of a channel or user back; raises `InvalidValueError` where it can't be used."""
-    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
-        reason = f"the name of a {what} is a str of 1 to {LONGEST_NAME} characters"
-        raise InvalidValueError(name, POLICY_VIOLATION, reason)
+    return _checked(f"the name of a {what}", name)
+
+
+def checked_key(key: str | None) -> str | None:
+    """Give the key of a message back; raises `InvalidValueError` where it can't be used."""
+    return None if key is None else _checked("a key", key)
+
+
+def _checked(what: str, text: str) -> str:
+    if not isinstance(text, str) or not 0 < len(text) <= LONGEST_NAME:
+        raise InvalidValueError(text, POLICY_VIOLATION, f"{what} is a str of 1 to {LONGEST_NAME} characters")
     try:
-        name.encode()
+        text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidValueError(name, POLICY_VIOLATION, f"the name of a {what} must be valid Unicode") from error
-    return name
+        raise InvalidValueError(text, POLICY_VIOLATION, f"{what} must be valid Unicode") from error
+    return text
 
 
 LONGEST_REASON: Final = 123
