@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
 from socketscope.errors import ClientGoneError, MessageTooLargeError
-from socketscope.hub.access import UNAUTHORIZED, Identity
+from socketscope.hub.access import UNAUTHORIZED, Identity, checked_expiry
 from socketscope.hub.admission import close_for, size_of
 from socketscope.hub.block import Block
 from socketscope.hub.link import AsgiLink, State
@@ -169,7 +169,11 @@ class Client:
             raise StopAsyncIteration from None
 
     def renew(self, expires: float | None) -> None:
-        """Let the client be who it is until `expires` (epoch seconds); None: as long as it is connected."""
+        """Let the client be who it is until `expires` (epoch seconds); None: as long as it is connected.
+
+        Raises ValueError for what is no time, and changes nothing.
+        """
+        expires = checked_expiry(expires)
         if self._expiry_timer is not None:
             self._expiry_timer.cancel()
             self._expiry_timer = None
