@@ -65,6 +65,7 @@ async def test_what_a_client_does_badly_is_answered_with_a_close_and_raises_noth
     raised = []
 
     async def app(scope, receive, send):
+        assert scope["type"] == "websocket"  # the hub is entered here, not by a server's lifespan
         try:
             await page["app"](scope, receive, send)
         except BaseException as error:

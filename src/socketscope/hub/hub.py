@@ -103,6 +103,7 @@ class Hub:
                 raise ConfigurationError(f"Hub({setting})", value, "0 or more")
         self._reconnect_seconds = reconnect_seconds
         self._audit_seconds = audit_seconds
+        self._entered = False
         self._patrol: asyncio.Task[None] | None = None
         self._options = dict(channels or {})
         accumulators = self.telemetry.accumulators
@@ -123,11 +124,18 @@ class Hub:
         await self.stop()
 
     async def start(self) -> None:
-        """Begin. Raises `BrokerUnavailableError`."""
+        """Begin. Raises `BrokerUnavailableError`, and RuntimeError where it has begun already."""
+        if self._entered:
+            raise RuntimeError("this hub is entered already: enter it once for each process, in the lifespan")
+        self._entered = True
+        try:
+            await self.broker.start(self)
+        except BaseException:
+            self._entered = False
+            raise
+        self.telemetry.accumulators.brokers.add(self.broker.system, self.broker.telemetry)
         self.carriers = Carriers()
         self.draining = False
-        self.telemetry.accumulators.brokers.add(self.broker.system, self.broker.telemetry)
-        await self.broker.start(self)
         self._patrol = asyncio.create_task(
             patrol(
                 lambda: self._behind,
@@ -161,6 +169,7 @@ class Hub:
             await asyncio.wait(self._tasks)
         await self.carriers.stop()
         await self.broker.stop()
+        self._entered = False
 
     # What applications call --------------------------------
 
