@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sybil import Document
 from sybil.parsers.markdown import PythonCodeBlockParser
-from tests.hub.servers import SERVERS, WIRED, served
+from tests.hub.servers import SERVERS, WIRED, chat, served, until
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from socketscope import semconv
-from socketscope.hub import Access, Limits
+from socketscope.hub import Access, Hub, Limits
 from socketscope.telemetry.ledger import REASONS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -87,6 +87,29 @@ async def test_what_a_client_does_badly_is_answered_with_a_close_and_raises_noth
     assert {what: end.code for what, end in ends.items()} == {what: code for what, (_, _, code) in BAD.items()}
     assert all(end.reason for end in ends.values())
     assert raised == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("server", "drains", "code", "advice"),
+    [
+        (WIRED, False, 1012, "retry-after="),
+        ("uvicorn, sansio", False, 1012, ""),
+        ("uvicorn, wsproto", False, 1012, ""),
+        ("hypercorn", False, 1011, ""),
+        ("hypercorn", True, 1012, "retry-after="),
+    ],
+)
+async def test_how_servers_close_connections_when_they_are_stopped(server, drains, code, advice):
+    async with Hub() as hub:
+        async with served(chat(hub), server, drain=hub.drain if drains else None) as url:
+            client = await connect(url)
+            await until(lambda: hub.subscribers("room"))
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.recv()
+        assert closed.value.rcvd.code == code
+        assert closed.value.rcvd.reason.startswith(advice)
+        assert bool(advice) == bool(closed.value.rcvd.reason)
 
 
 @pytest.mark.anyio

@@ -150,7 +150,7 @@ class Hub:
 
         Returns once all that waited was sent, after `Limits.close_seconds` at the latest. Part of `stop`; to be called
         earlier where a server closes the connections itself before it ends the application's lifespan, as uvicorn does
-        without our protocol.
+        without our protocol, and hypercorn (1011): in its `shutdown_trigger`.
         """
         self.draining = True
         clients = list(self.clients.values())
