@@ -17,9 +17,10 @@
         * BackendStatusError (it answered with an error: `status`, `detail`)
     * HubError (channels)
         * RefusedError (a client may not connect, subscribe or publish: `code`, `reason`)
-        * LimitExceededError (a client asked for more than its limits allow: `limit`, `allowed`)
+            * LimitExceededError (it asked for more than its limits allow: `limit`, `allowed`)
+            * MessageTooLargeError (a message is larger than its channel or broker takes: `size`, `allowed`)
+            * InvalidValueError (a name or message that can't be used; a ValueError, too)
         * ClientGoneError (the connection has ended: `code`, `reason`)
-        * MessageTooLargeError (a message is larger than its channel or broker takes: `size`, `allowed`)
         * EnvelopeError (a broker handed over what is no message of this version)
         * BrokerUnavailableError (the broker can't be reached: `system`, `in_doubt`)
 """
@@ -37,6 +38,7 @@ __all__ = [
     "ConfigurationError",
     "EnvelopeError",
     "HubError",
+    "InvalidValueError",
     "LimitExceededError",
     "MessageTooLargeError",
     "MissingExtraError",
@@ -177,7 +179,11 @@ class HubError(SocketscopeError):
 
 
 class RefusedError(HubError):
-    """A client may not do what it asked for; `code` is the close code that says so (RFC 6455, 7.4; IANA's registry)."""
+    """A client may not do what it asked for, or nobody may.
+
+    `code` is the close code that says so (RFC 6455, 7.4; IANA's registry): a client whose request was it is closed
+    with it, where the error leaves the block of `Hub.connect`.
+    """
 
     def __init__(self, what: str, code: int, reason: str) -> None:
         super().__init__(f"{what} was refused ({code}): {reason}")
@@ -185,13 +191,29 @@ class RefusedError(HubError):
         self.reason = reason
 
 
-class LimitExceededError(HubError):
-    """A client asked for more than its limits allow; the rest of what it has stays."""
+class LimitExceededError(RefusedError):
+    """A client asked for more than its limits allow (1008); the rest of what it has stays."""
 
     def __init__(self, limit: str, allowed: float) -> None:
-        super().__init__(f"{limit}: at most {allowed:g} are allowed (Limits)")
+        super().__init__("one more", 1008, f"{limit}: at most {allowed:g} are allowed (Limits)")
         self.limit = limit
         self.allowed = allowed
+
+
+class MessageTooLargeError(RefusedError):
+    """A message has more bytes than are allowed (1009); it was published to nobody."""
+
+    def __init__(self, size: int, allowed: int) -> None:
+        super().__init__(f"a message of {size} bytes", 1009, f"at most {allowed} bytes")
+        self.size = size
+        self.allowed = allowed
+
+
+class InvalidValueError(RefusedError, ValueError):
+    """A name that can't be used (1008), or text and JSON that no message can have (1007); nothing was done with it."""
+
+    def __init__(self, value: object, code: int, reason: str) -> None:
+        super().__init__(f"{value!r:.60}", code, reason)
 
 
 class ClientGoneError(HubError):
@@ -201,15 +223,6 @@ class ClientGoneError(HubError):
         super().__init__(f"the connection has ended ({code}{': ' + reason if reason else ''})")
         self.code = code
         self.reason = reason
-
-
-class MessageTooLargeError(HubError):
-    """A message has more bytes than are allowed; it was published to nobody."""
-
-    def __init__(self, size: int, allowed: int) -> None:
-        super().__init__(f"a message of {size} bytes can't be published: at most {allowed} are allowed")
-        self.size = size
-        self.allowed = allowed
 
 
 class EnvelopeError(HubError):

@@ -33,7 +33,7 @@ def commands(hub):
     """Joins, publishes and renews as it is told; answers what it was refused."""
 
     async def app(scope, receive, send):
-        with contextlib.suppress(RefusedError, LimitExceededError):
+        with contextlib.suppress(RefusedError):
             async with hub.connect((scope, receive, send), user=scope["query_string"].decode() or None) as client:
                 async for message in client:
                     what, *rest = json.loads(message)
@@ -54,10 +54,10 @@ async def done(client, what, channel, *text):
             client.renew(client.hub.clock.wall() / 1e9 + float(channel))
         else:
             await client.publish(channel, *text)
-    except RefusedError as error:
-        return f"refused {error.code}"
     except LimitExceededError as error:
         return f"limit {error.limit} {error.allowed}"
+    except RefusedError as error:
+        return f"refused {error.code}"
     return "done"
 
 
@@ -245,6 +245,32 @@ async def test_a_message_that_is_too_large_ends_the_connection(server):
         await ann.send("ä" * 501)
         assert await closed(ann) == (1009, "at most 1000 bytes")
         await until(lambda: not served.hub.clients)
+
+
+async def test_what_no_message_and_no_channel_can_be_is_refused(server):
+    async with hub_served(server, app=commands) as served, connect(served.url) as ann:
+        for message in ("\ud800", {"\ud800": 1}, float("nan"), [float("-inf")]):
+            assert await ask(ann, "say", "room", message) == "refused 1007"
+        for name in ("", "x" * 257, "\ud800", 7, None, ["room"]):
+            assert await ask(ann, "say", name, "x") == "refused 1008"
+            assert await ask(ann, "join", name) == "refused 1008"
+        assert await ask(ann, "join", "room") == "done"
+
+
+async def test_a_user_whose_name_can_not_be_used_is_refused(server):
+    async def as_it_says(asked):
+        return Identity(asked if isinstance(asked, str) else asked.query("user"))
+
+    async with (
+        hub_served(server, app=quiet, access=Access(connect=as_it_says)) as served,
+        refused(f"{served.url}/?user={'x' * 257}"),
+    ):
+        pass
+    async with hub_served(server, app=quiet, access=Access(authenticate=as_it_says)) as served:
+        async with connect(served.url) as ann:
+            await ann.send("x" * 257)
+            assert await closed(ann) == (1008, "the name of a user is a str of 1 to 256 characters")
+        assert not served.hub.clients
 
 
 async def test_who_says_too_much_is_sent_away(server):

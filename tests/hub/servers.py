@@ -20,12 +20,15 @@ _WS = {WIRED: "socketscope.hub.uvicorn:Protocol", "uvicorn, sansio": "websockets
 
 
 @contextlib.asynccontextmanager
-async def served(app, server):
-    """Serve an ASGI application; gives its URL. At the end it shuts down as at SIGTERM."""
+async def served(app, server, *, drain=None):
+    """Serve an ASGI application; gives its URL. At the end it shuts down as at SIGTERM.
+
+    `drain` is called by hypercorn's shutdown trigger.
+    """
     listening = socket.socket()
     listening.bind((HOST, 0))
     url = f"ws://{HOST}:{listening.getsockname()[1]}"
-    async with _hypercorn(app, listening) if server == "hypercorn" else _uvicorn(app, listening, _WS[server]):
+    async with _hypercorn(app, listening, drain) if server == "hypercorn" else _uvicorn(app, listening, _WS[server]):
         yield url
 
 
@@ -44,14 +47,20 @@ async def _uvicorn(app, listening, ws):
 
 
 @contextlib.asynccontextmanager
-async def _hypercorn(app, listening):
+async def _hypercorn(app, listening, drain):
     config = hypercorn.config.Config()
     listening.listen()
     config.bind = [f"fd://{listening.detach()}"]
     config.errorlog = None
     config.graceful_timeout = 0.1
     stop = asyncio.Event()
-    task = asyncio.create_task(hypercorn.asyncio.serve(app, config, shutdown_trigger=stop.wait))
+
+    async def stopped():
+        await stop.wait()
+        if drain is not None:
+            await drain()
+
+    task = asyncio.create_task(hypercorn.asyncio.serve(app, config, shutdown_trigger=stopped))
     try:
         yield
     finally:

@@ -1,9 +1,11 @@
 import pytest
 
 from socketscope.errors import ConfigurationError, MessageTooLargeError
-from socketscope.hub import Access, Hub, Limits, Tickets
+from socketscope.hub import Access, Hub, Identity, Limits, Tickets
 from socketscope.hub.brokers.memory import MemoryBroker
-from socketscope.testing import capture
+from socketscope.testing import AsgiClient, capture
+
+pytestmark = pytest.mark.anyio
 
 WRONG = {
     "Access.origins": lambda: Access(origins="https://example.com"),
@@ -25,7 +27,6 @@ def test_a_setting_that_can_not_be_used_is_named(setting):
     assert error.value.setting == setting
 
 
-@pytest.mark.anyio
 async def test_what_is_published_is_checked_before_anything_happens():
     with capture() as captured:
         async with Hub(limits=Limits(message_bytes=10, queue_bytes=10), telemetry=captured.telemetry) as hub:
@@ -39,6 +40,9 @@ async def test_what_is_published_is_checked_before_anything_happens():
             assert (error.value.size, error.value.allowed) == (11, 10)
             with pytest.raises(TypeError):
                 await hub.publish("room", {"no": object()})
+            for key in (5, b"key", "", "x" * 257, "\ud800", ["key"]):
+                with pytest.raises(ValueError, match="a key "):
+                    await hub.publish("room", "x", key=key)
             for number in (float("nan"), float("inf")):
                 with pytest.raises(ValueError, match="JSON"):
                     await hub.publish("room", [number])
@@ -50,3 +54,43 @@ async def test_what_is_published_is_checked_before_anything_happens():
             with pytest.raises(TypeError, match="FastAPI or Litestar"):
                 async with hub.connect("no socket"):
                     pass
+
+
+@pytest.mark.parametrize("expires", [float("nan"), "tomorrow", True, b"1"])
+async def test_what_is_no_time_is_refused_before_anybody_is_let_in_for_it(expires):
+    with pytest.raises(ValueError, match="epoch seconds"):
+        Identity("ann", expires)
+    with pytest.raises(ValueError, match="epoch seconds"):
+        Tickets(MemoryBroker(), "long enough for a secret").issue("ann", expires=expires)
+    called = []
+
+    async def app(scope, receive, send):
+        with pytest.raises(ValueError, match="epoch seconds"):
+            async with hub.connect((scope, receive, send), expires=expires):
+                called.append("let in")
+        async with hub.connect((scope, receive, send)) as client:
+            with pytest.raises(ValueError, match="epoch seconds"):
+                client.renew(expires)
+            called.append("refused")
+
+    async with Hub() as hub, AsgiClient(app) as client:
+        await client.finished()
+    assert (client.error, called) == (None, ["refused"])
+
+
+async def test_a_time_that_never_comes_is_none():
+    never = float("inf")
+    assert Identity("ann", never).expires is None
+
+    async def app(scope, receive, send):
+        async with hub.connect((scope, receive, send), expires=never) as client:
+            client.renew(never)
+            async for _ in client:
+                pass
+
+    async with Hub(broker := MemoryBroker()) as hub:
+        tickets = Tickets(broker, "long enough for a secret")
+        assert await tickets.redeem(tickets.issue("ann", expires=never)) == Identity("ann")
+        async with AsgiClient(app) as client:
+            await client.accepted()
+    assert client.error is None

@@ -34,7 +34,11 @@ class Guest:
 
     async def app(self, scope, receive, send):
         async with self.hub.connect((scope, receive, send), user="ann") as client:
-            self.joined.set_result(await client.subscribe("room", last=self.last))
+            try:
+                self.joined.set_result(await client.subscribe("room", last=self.last))
+            except Exception as error:
+                self.joined.set_exception(error)
+                raise
             async for _ in client:
                 pass
 
@@ -88,12 +92,46 @@ async def test_who_was_away_for_too_long_is_told_so_and_gets_what_comes_from_the
             assert [heard["data"] for heard in await guest.hears(1)] == ["now"]
 
 
-@pytest.mark.parametrize("last", [("0123", 5), ("", 0), ("no epoch", -1)])
-async def test_a_position_that_is_none_is_told_so(make_broker, last):
-    async with hubs(make_broker()) as (one, _):
-        await one.publish("room", "a")
-        async with Guest(one, last) as guest:
-            assert not (await guest.joined).complete
+ELSEWHERE = [
+    ("0123", 5),
+    ("", 0),
+    ("no epoch", -1),
+    ["e"],
+    [],
+    [1, 2, 3],
+    {"a": 1},
+    "ab",
+    "",
+    5,
+    1.5,
+    True,
+    [None, None],
+]
+ODD_EPOCHS = [5, None, "\ud800", "ä", ["e"], "\x00", "0" * 10_000]
+ODD_OFFSETS = ["1", "", None, 0.5, 1.0, float("nan"), True, [1], -1, -(10**30), 10_000, 2**53, 2**63, 10**30]
+
+
+async def test_a_position_that_is_none_is_told_so_and_what_comes_is_heard(make_broker):
+    async with hubs(make_broker(), make_broker()) as (one, _):
+        epoch, offset = await one.publish("room", "a")
+        strange = [*ELSEWHERE, *([odd, offset] for odd in ODD_EPOCHS), *([epoch, odd] for odd in ODD_OFFSETS)]
+        for last in strange:
+            async with Guest(one, last) as guest:
+                joined = await guest.joined
+                assert (joined.complete, joined.missed) == (False, 0), last
+                here = await one.publish("room", "now")
+                assert joined.position == here._replace(offset=here.offset - 1)
+                assert [heard["data"] for heard in await guest.hears(1)] == ["now"]
+
+
+async def test_a_position_as_json_gives_it_is_one(make_broker):
+    async with hubs(make_broker(), make_broker()) as (one, _):
+        position = await one.publish("room", "a")
+        await one.publish("room", "b")
+        async with Guest(one, json.loads(json.dumps(position))) as guest:
+            assert (await guest.joined)[1:] == (True, 1)
+        async with Guest(one, [position.epoch, 0]) as guest:
+            assert (await guest.joined)[1:] == (True, 2)
 
 
 @pytest.mark.parametrize("history", [1000])

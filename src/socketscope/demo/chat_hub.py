@@ -6,13 +6,14 @@ With `REDIS_URL` set its processes reach one another through that server; withou
 import json
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI, WebSocket
 
 from socketscope import Hub
+from socketscope.errors import RefusedError
 from socketscope.hub.brokers.base import Broker
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.hub.client import Client
@@ -50,18 +51,19 @@ async def chat(websocket: WebSocket, room: str, user: str = "") -> None:
     if not user or user in BANNED:
         await websocket.close(code=1008)
         return
-    async with hub.connect(websocket, user=user) as client:
-        await client.subscribe(room)
-        try:
-            await hub.publish(room, {"type": "joined", "user": user})
-            async for message in client:
-                if isinstance(message, bytes):
-                    await client.publish(room, message)
-                else:
-                    await answer(client, room, user, json.loads(message))
-        finally:
-            client.unsubscribe(room)
-            await hub.publish(room, {"type": "left", "user": user})
+    with suppress(RefusedError):
+        async with hub.connect(websocket, user=user) as client:
+            await client.subscribe(room)
+            try:
+                await hub.publish(room, {"type": "joined", "user": user})
+                async for message in client:
+                    if isinstance(message, bytes):
+                        await client.publish(room, message)
+                    else:
+                        await answer(client, room, user, json.loads(message))
+            finally:
+                client.unsubscribe(room)
+                await hub.publish(room, {"type": "left", "user": user})
 
 
 async def answer(client: Client, room: str, user: str, command: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,18 @@ TRY_AGAIN_LATER: Final = 1013
 CONNECTING: Final = "connecting"
 
 
+def checked_expiry(expires: float | None) -> float | None:
+    """Give back from when on credentials are none, None for a time that never comes (infinity).
+
+    Raises ValueError for what is no time.
+    """
+    if expires is None or expires == math.inf:
+        return None
+    if not isinstance(expires, int | float) or isinstance(expires, bool) or math.isnan(expires):
+        raise ValueError(f"expires is a time in epoch seconds, or None (never), not {expires!r:.60}")
+    return expires
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a client is.
@@ -31,11 +44,16 @@ class Identity:
     * `user`: as in `Hub.publish_to_user`; None: nobody in particular.
     * `expires`: epoch seconds from which on it is nobody any more (3000), unless `Client.renew` was called.
     * `data`: whatever the application wants to find again at `Client.identity`.
+
+    Raises ValueError where `expires` is no time.
     """
 
     user: str | None = None
     expires: float | None = None
     data: Any = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expires", checked_expiry(self.expires))  # it is frozen
 
 
 class Handshake:

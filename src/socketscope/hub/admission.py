@@ -6,14 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from socketscope.errors import LimitExceededError, RefusedError
+from socketscope.errors import MessageTooLargeError, RefusedError
 from socketscope.hub.access import CONNECTING, UNAUTHORIZED, Access, Identity
 from socketscope.hub.message import LONGEST_REASON, checked_close, checked_name
 from socketscope.hub.options import POLICY_VIOLATION
 from socketscope.hub.sockets import Socket
 
-TOO_BIG: Final = 1009
-"""RFC 6455, 7.4.1."""
 SERVICE_RESTART: Final = 1012
 """Close code of IANA's registry."""
 
@@ -33,31 +31,30 @@ class Admission:
     async def admit(self, socket: Socket, known: Identity, *, advice: str | None = None) -> Identity:
         """Accept a connection, and give whose it is: `known`, unless a hook says so.
 
-        With `advice`, when to come back, it is refused. Raises `RefusedError`, once the client is told, and ValueError
-        for the name of a user that can't be used.
+        With `advice`, when to come back, it is refused, and so is a user whose name can't be used. Raises
+        `RefusedError`, once the client is told.
         """
         try:
             if advice is not None:
                 raise RefusedError(CONNECTING, SERVICE_RESTART, advice)  # noqa: TRY301 - it is told like the others
-            identity = await self._identify(socket, known)
+            return await self._identify(socket, known)
         except RefusedError as error:
             code, reason = close_for(error)
             with suppress(Exception):  # the client may have left, and nobody need be told
                 await socket.send({"type": "websocket.close", "code": code, "reason": reason})
             raise
-        if identity.user is not None:
-            checked_name("user", identity.user)
-        return identity
 
     async def _identify(self, socket: Socket, known: Identity) -> Identity:
-        identity = self._unexpired(await self._access.handshake(socket.scope) or known)
+        identity = self._usable(await self._access.handshake(socket.scope) or known)
         if not socket.accepted:
             await socket.accept()
-        return self._unexpired(await self._access.first_message(lambda: self._first(socket)) or identity)
+        return self._usable(await self._access.first_message(lambda: self._first(socket)) or identity)
 
-    def _unexpired(self, identity: Identity) -> Identity:
+    def _usable(self, identity: Identity) -> Identity:
         if identity.expires is not None and identity.expires <= self._wall() / 1e9:
             raise RefusedError(CONNECTING, UNAUTHORIZED, "the credentials have expired")
+        if identity.user is not None:
+            checked_name("user", identity.user)
         return identity
 
     async def _first(self, socket: Socket) -> str | bytes:
@@ -66,8 +63,8 @@ class Admission:
             raise RefusedError(CONNECTING, UNAUTHORIZED, "left before it said who it is")
         data = message.get("bytes")
         first: str | bytes = message["text"] if data is None else data
-        if size_of(first) > self._message_bytes:
-            raise RefusedError(CONNECTING, TOO_BIG, f"at most {self._message_bytes} bytes")
+        if (size := size_of(first)) > self._message_bytes:
+            raise MessageTooLargeError(size, self._message_bytes)
         return first
 
 
@@ -80,10 +77,10 @@ def size_of(message: str | bytes) -> int:
     )
 
 
-def close_for(error: RefusedError | LimitExceededError) -> tuple[int, str]:
+def close_for(error: RefusedError) -> tuple[int, str]:
     """Give the code and reason that tell a client of an error; hooks may give what no frame can have."""
-    code, reason = (error.code, error.reason) if isinstance(error, RefusedError) else (POLICY_VIOLATION, str(error))
-    reason = reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
+    code = error.code
+    reason = error.reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
     try:
         checked_close(code, reason)
     except ValueError:

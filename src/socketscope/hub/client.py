@@ -7,12 +7,13 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
-from socketscope.errors import ClientGoneError
-from socketscope.hub.access import UNAUTHORIZED, Identity
-from socketscope.hub.admission import TOO_BIG, size_of
+from socketscope.errors import ClientGoneError, MessageTooLargeError
+from socketscope.hub.access import UNAUTHORIZED, Identity, checked_expiry
+from socketscope.hub.admission import close_for, size_of
+from socketscope.hub.block import Block
 from socketscope.hub.link import AsgiLink, State
 from socketscope.hub.link_wire import WireLink
-from socketscope.hub.message import Position, checked_close, checked_name
+from socketscope.hub.message import Position, checked_close, checked_name, position_of
 from socketscope.hub.options import POLICY_VIOLATION, Disconnect
 from socketscope.hub.outbox import Lane
 from socketscope.hub.outgoing import Outgoing
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from socketscope.hub.hub import Hub, Message
 
 NORMAL: Final = 1000
+UNSUPPORTED_DATA: Final = 1003
 NO_STATUS: Final = 1005
 """Close codes of RFC 6455, 7.4.1."""
 LOOK_AGAIN_SECONDS: Final = 60.0
@@ -57,8 +59,8 @@ class Client:
         """What its user has and says on all connections."""
         self._rate = Rate(hub.limits.rate)
         self._socket = socket
-        self._handler = asyncio.current_task()
-        self._handler_cancelled = False
+        self.block = Block()
+        """What the application does with it."""
         self._ended = (NO_STATUS, "")
         self._close_timer: asyncio.TimerHandle | None = None
         self._expiry_timer: asyncio.TimerHandle | None = None
@@ -94,16 +96,17 @@ class Client:
         """Close code and reason, once it has ended."""
         return self._ended
 
-    async def subscribe(self, channel: str, *, last: Position | tuple[str, int] | None = None) -> Joined:
+    async def subscribe(self, channel: str, *, last: object = None) -> Joined:
         """Join a channel; returns where it stands. Twice is once.
 
         With `last`, the epoch and offset of the last message that the client has (`ChannelOptions.positions`), it is
-        sent what came after it first, or told that this can't be had: see `Joined`.
+        sent what came after it first, or told that this can't be had: see `Joined`. Whatever the client gave may be
+        handed on: what is no list or tuple of a str and an int is a position after which nothing can be had.
 
-        Raises `RefusedError`, `LimitExceededError`, `ClientGoneError`, `BrokerUnavailableError`, and ValueError for a
-        name that can't be used.
+        Raises `RefusedError` where it may not, and as `LimitExceededError` or `InvalidValueError`;
+        `ClientGoneError`, `BrokerUnavailableError`.
         """
-        return await self.hub.subscribe(self, channel, None if last is None else Position(*last))
+        return await self.hub.subscribe(self, channel, None if last is None else position_of(last))
 
     def unsubscribe(self, channel: str) -> None:
         """Leave a channel; messages that wait already are still sent."""
@@ -117,7 +120,7 @@ class Client:
     def send(self, message: Message) -> bool:
         """Send to this client alone, after what waits for it; returns False where it was dropped.
 
-        Raises `MessageTooLargeError`, and TypeError for what JSON does not know.
+        Raises `MessageTooLargeError`, `InvalidValueError`, and TypeError for what JSON does not know.
         """
         data, kind = self.hub.payload(message)
         outgoing = Outgoing(data, binary=kind == "binary")
@@ -145,6 +148,17 @@ class Client:
         self._check(received)
         return received
 
+    async def texts(self) -> AsyncIterator[str]:
+        """Give what the client says as the client itself does, to an application that takes text alone.
+
+        A client that sends a binary message is closed (1003).
+        """
+        async for message in self:
+            if not isinstance(message, str):
+                self.close(UNSUPPORTED_DATA, "binary messages are not taken")
+                return
+            yield message
+
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         return self
 
@@ -155,7 +169,11 @@ class Client:
             raise StopAsyncIteration from None
 
     def renew(self, expires: float | None) -> None:
-        """Let the client be who it is until `expires` (epoch seconds); None: as long as it is connected."""
+        """Let the client be who it is until `expires` (epoch seconds); None: as long as it is connected.
+
+        Raises ValueError for what is no time, and changes nothing.
+        """
+        expires = checked_expiry(expires)
         if self._expiry_timer is not None:
             self._expiry_timer.cancel()
             self._expiry_timer = None
@@ -194,9 +212,8 @@ class Client:
         if self.record is not None and self.reporter is not None:
             self.reporter.cut(self.record, code, reason)
         self._gone(SLOW)
-        if not self.link.abort() and self._handler is not None and not self._handler.done():
-            self._handler_cancelled = True
-            self._handler.cancel()
+        if not self.link.abort():
+            self.block.end()
 
     # What its link calls --------------------------------
 
@@ -239,15 +256,10 @@ class Client:
             await self.link.closed.wait()
         self.lost()
 
-    @property
-    def ended_handler(self) -> bool:
-        """Whether the handler was cancelled to cut the client off."""
-        return self._handler_cancelled
-
     def _check(self, received: str | bytes) -> None:
         limits = self.hub.limits
-        if size_of(received) > limits.message_bytes:
-            self.close(TOO_BIG, f"at most {limits.message_bytes} bytes")
+        if (size := size_of(received)) > limits.message_bytes:
+            self.close(*close_for(MessageTooLargeError(size, limits.message_bytes)))
             raise ClientGoneError(*self._ended)
         now = self.hub.clock.monotonic()
         rates = {"connection": self._rate}

@@ -35,6 +35,7 @@ from socketscope.hub.message import (
     Position,
     channel_topic,
     checked_close,
+    checked_key,
     checked_name,
     user_topic,
 )
@@ -102,6 +103,7 @@ class Hub:
                 raise ConfigurationError(f"Hub({setting})", value, "0 or more")
         self._reconnect_seconds = reconnect_seconds
         self._audit_seconds = audit_seconds
+        self._entered = False
         self._patrol: asyncio.Task[None] | None = None
         self._options = dict(channels or {})
         accumulators = self.telemetry.accumulators
@@ -122,11 +124,18 @@ class Hub:
         await self.stop()
 
     async def start(self) -> None:
-        """Begin. Raises `BrokerUnavailableError`."""
+        """Begin. Raises `BrokerUnavailableError`, and RuntimeError where it has begun already."""
+        if self._entered:
+            raise RuntimeError("this hub is entered already: enter it once for each process, in the lifespan")
+        self._entered = True
+        try:
+            await self.broker.start(self)
+        except BaseException:
+            self._entered = False
+            raise
+        self.telemetry.accumulators.brokers.add(self.broker.system, self.broker.telemetry)
         self.carriers = Carriers()
         self.draining = False
-        self.telemetry.accumulators.brokers.add(self.broker.system, self.broker.telemetry)
-        await self.broker.start(self)
         self._patrol = asyncio.create_task(
             patrol(
                 lambda: self._behind,
@@ -141,7 +150,7 @@ class Hub:
 
         Returns once all that waited was sent, after `Limits.close_seconds` at the latest. Part of `stop`; to be called
         earlier where a server closes the connections itself before it ends the application's lifespan, as uvicorn does
-        without our protocol.
+        without our protocol, and hypercorn (1011): in its `shutdown_trigger`.
         """
         self.draining = True
         clients = list(self.clients.values())
@@ -160,6 +169,7 @@ class Hub:
             await asyncio.wait(self._tasks)
         await self.carriers.stop()
         await self.broker.stop()
+        self._entered = False
 
     # What applications call --------------------------------
 
@@ -173,29 +183,22 @@ class Hub:
         say who it is (see `Identity`) where the application knows it already and no hook of `Access` does.
 
         Raises `RefusedError` where the hooks refuse; the connection is closed then. One that leaves the block closes
-        the connection, too, and so does a `LimitExceededError`. `ClientGoneError` just ends the block, but is raised
-        where the client left before it began.
+        the connection, too: it may be a `LimitExceededError`, a `MessageTooLargeError` or an `InvalidValueError`.
+        `ClientGoneError` just ends the block, but is raised where the client left before it began.
         """
         found = socket_of(socket)
         advice = self.advice() if self.draining else None
         client = Client(self, found, await self._admission.admit(found, Identity(user, expires), advice=advice))
         self.clients[client.id] = client
-        task = asyncio.current_task()
-        cancelling = task.cancelling() if task is not None else 0
         try:
             if client.user is not None:
                 client.identify(client.user)
                 client.quota = self.users.add(client.user, client)
                 await self._join(client, user_topic(client.user), client.user, hidden=True)
-            with suppress(ClientGoneError):
+            with client.block, suppress(ClientGoneError):
                 yield client
             await client.release()
-        except asyncio.CancelledError:
-            # Where the client was cut off, the cancellation was ours, and the block just ends (`asyncio.timeout` is
-            # the model).
-            if not client.ended_handler or task is None or task.uncancel() > cancelling:
-                raise
-        except (RefusedError, LimitExceededError) as error:
+        except RefusedError as error:
             client.close(*close_for(error))
             await client.release()
             raise
@@ -209,10 +212,10 @@ class Hub:
         """Publish to everyone in a channel, in all processes; returns where the message stands in it.
 
         `key`: where the channel's policy is `Coalesce`, it replaces what waits with the same key. Waits for the
-        broker, never for a client. Raises `MessageTooLargeError`, `BrokerUnavailableError`, TypeError for what JSON
-        does not know, ValueError for a name that can't be used.
+        broker, never for a client. Raises `MessageTooLargeError`, `InvalidValueError` for a name, message or key that
+        can't be used, TypeError for what JSON does not know, `BrokerUnavailableError`.
         """
-        return await self._publish(channel_topic(checked_name("channel", channel)), channel, message, key)
+        return await self._publish(channel_topic(checked_name("channel", channel)), channel, message, checked_key(key))
 
     async def publish_to_user(self, user: str, message: Message) -> Position:
         """Publish to every connection of a user, in all processes. Raises as `publish`."""

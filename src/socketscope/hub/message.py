@@ -12,7 +12,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from socketscope.errors import EnvelopeError
+from socketscope.errors import EnvelopeError, InvalidValueError
+from socketscope.hub.options import POLICY_VIOLATION
 
 VERSION: Final = 1
 _HEAD = struct.Struct(">BI")
@@ -29,6 +30,26 @@ class Position(NamedTuple):
 
     epoch: str
     offset: int
+
+
+NOWHERE: Final = Position("", 0)
+"""In no channel's history."""
+_LONGEST_EPOCH: Final = 64
+"""Characters, all of them ASCII; ours are short hexadecimal numbers."""
+_LAST_OFFSET: Final = 2**53 - 1
+"""The largest integer that every JSON and every script of Redis holds exactly (RFC 8259, 6)."""
+
+
+def position_of(said: object) -> Position:
+    """Give the position that a client says it is at, a list or tuple of epoch and offset; `NOWHERE` if it is none."""
+    if not isinstance(said, list | tuple) or len(said) != 2:
+        return NOWHERE
+    epoch, offset = said
+    if not isinstance(epoch, str) or not epoch.isascii() or len(epoch) > _LONGEST_EPOCH:
+        return NOWHERE
+    if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset <= _LAST_OFFSET:
+        return NOWHERE
+    return Position(epoch, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +111,27 @@ class Delivery(NamedTuple):
 
 
 LONGEST_NAME: Final = 256
-"""Characters in the name of a channel or user."""
+"""Characters in the name of a channel or user, and in a key."""
 
 
 def checked_name(what: str, name: str) -> str:
-    """Give the name of a channel or user back; raises ValueError where it can't be used."""
-    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
-        raise ValueError(f"the name of a {what} is a str of 1 to {LONGEST_NAME} characters, not {name!r:.60}")
+    """Give the name of a channel or user back; raises `InvalidValueError` where it can't be used."""
+    return _checked(f"the name of a {what}", name)
+
+
+def checked_key(key: str | None) -> str | None:
+    """Give the key of a message back; raises `InvalidValueError` where it can't be used."""
+    return None if key is None else _checked("a key", key)
+
+
+def _checked(what: str, text: str) -> str:
+    if not isinstance(text, str) or not 0 < len(text) <= LONGEST_NAME:
+        raise InvalidValueError(text, POLICY_VIOLATION, f"{what} is a str of 1 to {LONGEST_NAME} characters")
     try:
-        name.encode()
+        text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"the name of a {what} must be valid Unicode ({error.reason}): {name!r:.60}") from error
-    return name
+        raise InvalidValueError(text, POLICY_VIOLATION, f"{what} must be valid Unicode") from error
+    return text
 
 
 LONGEST_REASON: Final = 123

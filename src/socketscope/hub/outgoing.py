@@ -7,10 +7,14 @@ import struct
 from collections.abc import Iterable
 from typing import Any, Final
 
+from socketscope.errors import InvalidValueError
 from socketscope.hub.message import Delivery, Kind, Position
 from socketscope.instrumentation.direct import sent_on
 from socketscope.telemetry.histogram import size_cell
 from socketscope.telemetry.record import ConnectionRecord
+
+INVALID_DATA: Final = 1007
+"""Close code of RFC 6455, 7.4.1."""
 
 _TEXT: Final = 0x81
 _BINARY: Final = 0x82
@@ -67,14 +71,20 @@ def frame(head: int, data: bytes) -> bytes:
 def payload(message: Any) -> tuple[bytes, Kind]:
     """Give the bytes and kind of what an application publishes.
 
-    `str` is text, `bytes` binary, everything else JSON. Raises TypeError for what JSON does not know, ValueError for
-    text that is not valid Unicode (a lone surrogate) and for numbers that JSON does not have (NaN, infinity).
+    `str` is text, `bytes` binary, everything else JSON. Raises TypeError for what JSON does not know, and
+    `InvalidValueError` for what a client may well have said, and no message can have: text that is not valid Unicode
+    (a lone surrogate, which JSON can write), numbers that JSON does not have (NaN, infinity), nesting without end.
     """
-    if isinstance(message, str):
-        return message.encode(), "text"
     if isinstance(message, bytes | bytearray | memoryview):
         return bytes(message), "binary"
-    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(), "json"
+    try:
+        if isinstance(message, str):
+            return message.encode(), "text"
+        return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(), "json"
+    except UnicodeEncodeError as error:
+        raise InvalidValueError(message, INVALID_DATA, "a message must be valid Unicode") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidValueError(message, INVALID_DATA, f"JSON can't write it: {error}") from error
 
 
 def outgoing(delivery: Delivery, *, positions: bool, channel: str) -> Outgoing:

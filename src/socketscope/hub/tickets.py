@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from socketscope.errors import ConfigurationError
-from socketscope.hub.access import Handshake, Identity
+from socketscope.hub.access import Handshake, Identity, checked_expiry
 from socketscope.hub.brokers.base import Broker
 from socketscope.hub.message import checked_name
 
@@ -43,8 +43,12 @@ class Tickets:
         self._seconds = seconds
 
     def issue(self, user: str, *, expires: float | None = None) -> str:
-        """Make a ticket for a user; `expires` as in `Identity`. Raises ValueError for a name that can't be used."""
-        facts = [secrets.token_hex(16), checked_name("user", user), time.time() + self._seconds, expires]
+        """Make a ticket for a user; `expires` as in `Identity`.
+
+        Raises ValueError for a name that can't be used, and for an expiry that is no time.
+        """
+        number, until = secrets.token_hex(16), time.time() + self._seconds
+        facts = [number, checked_name("user", user), until, checked_expiry(expires)]
         body = base64.urlsafe_b64encode(json.dumps(facts).encode()).decode().rstrip("=")
         return f"{body}.{self._signature(body)}"
 
@@ -56,12 +60,12 @@ class Tickets:
             return None
         try:
             number, user, until, expires = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        except (ValueError, binascii.Error):  # signed by this secret for something else
+            identity, left = Identity(user, expires), until - time.time()
+        except (ValueError, TypeError, binascii.Error):  # signed by this secret for something else
             return None
-        left = until - time.time()
         if left <= 0 or not await self._broker.claim(f"ticket/{number}", left + 1):
             return None
-        return Identity(user, expires)
+        return identity
 
     def in_query(self, name: str = "ticket") -> Callable[[Handshake], Awaitable[Identity | None]]:
         """Give the hook `Access.connect` for tickets in a parameter of the query string."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from socketscope.hub.message import Delivery, Envelope, Position
 from socketscope.telemetry.broker import BrokerTelemetry, Counters
+
+STARTED: Final = "this broker is started already: each hub has its own"
 
 
 class Receiver(Protocol):
@@ -53,14 +55,20 @@ class History:
 
 
 class Broker(Protocol):
-    """All methods are called in one event loop. Those that reach out raise `BrokerUnavailableError`."""
+    """Each hub has its own.
+
+    All methods are called in one event loop. Those that reach out raise `BrokerUnavailableError`.
+    """
 
     system: str
     """`messaging.system` on metrics."""
     telemetry: BrokerTelemetry
 
     async def start(self, receiver: Receiver) -> None:
-        """Connect. Raises `BrokerUnavailableError` where that can't be done soon, and is not started then."""
+        """Connect. Raises `BrokerUnavailableError` where that can't be done soon, and is not started then.
+
+        Raises RuntimeError where it is started: `STARTED`.
+        """
 
     async def stop(self) -> None:
         """Disconnect, and end every task. Nothing is received after it returns."""

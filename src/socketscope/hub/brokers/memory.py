@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from socketscope.errors import BrokerUnavailableError, MessageTooLargeError
-from socketscope.hub.brokers.base import Health, History, Member, Receiver
+from socketscope.hub.brokers.base import STARTED, Health, History, Member, Receiver
 from socketscope.hub.brokers.ledger import TopicLedger
 from socketscope.hub.message import Delivery, Envelope, Position
 from socketscope.telemetry.broker import BrokerTelemetry, Counters
@@ -106,7 +106,9 @@ class MemoryBroker:
         self._since = time.monotonic()
 
     async def start(self, receiver: Receiver) -> None:
-        """Begin."""
+        """Begin; raises RuntimeError where it has begun."""
+        if self._receiver is not None:
+            raise RuntimeError(STARTED)
         self._receiver = receiver
         self._since = time.monotonic()
         self._memory.brokers.append(self)

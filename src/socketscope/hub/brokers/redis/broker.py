@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from socketscope.errors import BrokerUnavailableError, EnvelopeError, MessageTooLargeError
-from socketscope.hub.brokers.base import Health, History, Member, Receiver
+from socketscope.hub.brokers.base import STARTED, Health, History, Member, Receiver
 from socketscope.hub.brokers.ledger import TopicLedger
 from socketscope.hub.brokers.redis.link import LinkLostError, Server, opened
 from socketscope.hub.brokers.redis.options import RedisOptions
@@ -56,7 +56,12 @@ class RedisBroker:
         self._why = "it is not started"
 
     async def start(self, receiver: Receiver) -> None:
-        """Connect; raises `BrokerUnavailableError` where that can't be done within `patience`."""
+        """Connect.
+
+        Raises `BrokerUnavailableError` where that can't be done within `patience`, RuntimeError where it is done.
+        """
+        if self._state is not None:
+            raise RuntimeError(STARTED)
         node = secrets.token_hex(8)
         names = Names(self._options.prefix, node)
         self._state = State(
