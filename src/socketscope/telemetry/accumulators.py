@@ -105,10 +105,10 @@ class Accumulators:
 
     def where(self, route: str, port: int | None) -> Where:
         """Give the bounded place of a connection."""
-        place = (self.route_cap.admit(route), port)
-        if place in self._places:
-            return place
-        where: Where = (place[0], None if port is None else _bounded(self.port_cap, port))
+        where: Where = (self.route_cap.admit(route), port)
+        if where in self._places:  # most are, and a lock is not needed to see it
+            return where
+        where = (where[0], None if port is None else _bounded(self.port_cap, port))
         with self.lock:
             where = self.place_cap.admit(where, self._places, _ELSEWHERE)
             self._places.add(where)
