@@ -9,7 +9,8 @@ from opentelemetry._logs import LoggerProvider, SeverityNumber, get_logger
 from opentelemetry.context import Context
 
 from socketscope import __version__, semconv
-from socketscope.telemetry.record import Attributes, ConnectionRecord, error_type, identity_attributes
+from socketscope.telemetry.accumulators import Attributes
+from socketscope.telemetry.record import ConnectionRecord, error_type, identity_attributes
 
 QUIET = 1_000_000_000
 """Nanoseconds without an error after which a storm of them is over, and what of it had no record is told."""

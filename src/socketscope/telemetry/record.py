@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import islice
 from typing import Final
 
 from socketscope import semconv
-from socketscope.telemetry.accumulators import Where
+from socketscope.telemetry.accumulators import Attributes, Where
 from socketscope.telemetry.tally import Share, Tally
 from socketscope.telemetry.traffic import NOTHING, ChannelTraffic, Flow, Traffic
 
@@ -19,8 +18,6 @@ NOWHERE = Traffic()
 
 WAITED: Final = 1_000_000
 """A send that took longer, in nanoseconds, had to wait for the client; without back-pressure it takes some 30 us."""
-
-Attributes = Mapping[str, str | int]
 
 _NO_PLACE: Where = (UNKNOWN_ROUTE, None)
 
@@ -239,9 +236,9 @@ def error_type(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def identity_attributes(record: ConnectionRecord) -> dict[str, str | int]:
+def identity_attributes(record: ConnectionRecord) -> Attributes:
     """Give what tells this connection from others, for spans and events."""
-    attributes: dict[str, str | int] = {
+    attributes: Attributes = {
         semconv.CONNECTION_ID.name: record.id,
         semconv.HTTP_ROUTE.name: record.route,
         semconv.PROTOCOL_NAME.name: "websocket",
@@ -259,10 +256,10 @@ def identity_attributes(record: ConnectionRecord) -> dict[str, str | int]:
     return attributes
 
 
-def life_attributes(record: ConnectionRecord) -> dict[str, str | int]:
+def life_attributes(record: ConnectionRecord) -> Attributes:
     """Give the totals since accept and, where the connection has ended, how."""
     received, sent, bytes_received, bytes_sent = record.totals()
-    attributes: dict[str, str | int] = {
+    attributes: Attributes = {
         semconv.MESSAGES_RECEIVED.name: received,
         semconv.MESSAGES_SENT.name: sent,
         semconv.BYTES_RECEIVED.name: bytes_received,

@@ -17,7 +17,8 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
 from socketscope import __version__, semconv
-from socketscope.telemetry.record import Attributes, ConnectionRecord, identity_attributes
+from socketscope.telemetry.accumulators import Attributes
+from socketscope.telemetry.record import ConnectionRecord, identity_attributes
 from socketscope.telemetry.sdk_present import is_placeholder
 
 Headers = Collection[tuple[bytes, bytes]]
