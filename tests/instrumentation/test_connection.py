@@ -1,4 +1,4 @@
-"""The state machine alone: messages and a clock in, transitions out."""
+"""The state machine alone: messages and a clock in, new states out."""
 
 import asyncio
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketscope.instrumentation.connection import Connection, State, Transition
+from socketscope.instrumentation.connection import ENDED, OPEN, REFUSED, Connection
 
 ACCEPT = {"type": "websocket.accept"}
 
@@ -18,7 +18,7 @@ class WebSocketDisconnect(Exception):
 
 def accepted() -> Connection:
     connection = Connection("0" * 16, 0, 0)
-    assert connection.sent(ACCEPT, 1) is Transition.ACCEPTED
+    assert connection.sent(ACCEPT, 1) is OPEN
     return connection
 
 
@@ -44,13 +44,13 @@ def disconnect(code: Any = 1000, **rest: Any) -> dict[str, Any]:
 )
 def test_a_disconnect_tells_who_ended_the_connection(message: dict[str, Any], code: int, initiator: str) -> None:
     connection = accepted()
-    assert connection.received(message, 5) is Transition.ENDED
+    assert connection.received(message, 5) is ENDED
     assert (connection.code, connection.initiator) == (code, initiator)
 
 
 def test_the_first_terminal_event_decides() -> None:
     connection = accepted()
-    assert connection.sent({"type": "websocket.close", "code": 4001, "reason": "bye"}, 3) is Transition.ENDED
+    assert connection.sent({"type": "websocket.close", "code": 4001, "reason": "bye"}, 3) is ENDED
     assert connection.received(disconnect(1005), 4) is None
     assert connection.finished(ValueError(), 5) is None
     assert (connection.code, connection.initiator, connection.reason, connection.ended_at) == (
@@ -80,27 +80,27 @@ def test_an_application_that_refuses_denies_the_handshake(
     messages: list[dict[str, Any]], outcome: str, status: int
 ) -> None:
     connection = Connection("0" * 16, 0, 0)
-    transitions = [connection.sent(message, 2) for message in messages]
-    assert transitions == [None] * (len(messages) - 1) + [Transition.REFUSED]
+    states = [connection.sent(message, 2) for message in messages]
+    assert states == [None] * (len(messages) - 1) + [REFUSED]
     assert (connection.outcome, connection.status) == (outcome, status)
     assert connection.finished(None, 3) is None
 
 
 def test_a_handshake_whose_handler_raised_has_failed() -> None:
     connection = Connection("0" * 16, 0, 0)
-    assert connection.finished(ValueError("no"), 3) is Transition.REFUSED
+    assert connection.finished(ValueError("no"), 3) is REFUSED
     assert (connection.outcome, connection.status, connection.error_type) == ("failed", 500, "ValueError")
 
 
 def test_a_client_that_left_before_an_answer_abandoned_the_handshake() -> None:
     connection = Connection("0" * 16, 0, 0)
-    assert connection.received(disconnect(1005), 3) is Transition.REFUSED
+    assert connection.received(disconnect(1005), 3) is REFUSED
     assert connection.outcome == "abandoned"
 
 
 def test_a_handler_that_raises_after_accept_ends_the_connection_as_failed() -> None:
     connection = accepted()
-    assert connection.finished(ValueError("no"), 3) is Transition.ENDED
+    assert connection.finished(ValueError("no"), 3) is ENDED
     assert (connection.code, connection.initiator, connection.error_type) == (1006, "server", "ValueError")
 
 
@@ -120,7 +120,7 @@ def test_a_departure_that_the_handler_lets_through_is_no_error() -> None:
 def test_while_the_client_is_there_the_departure_of_another_is_an_error() -> None:
     connection = accepted()
     assert not connection.is_departure(WebSocketDisconnect("of an upstream connection"))
-    assert connection.finished(WebSocketDisconnect(), 3) is Transition.ENDED
+    assert connection.finished(WebSocketDisconnect(), 3) is ENDED
     assert connection.error_type.endswith("WebSocketDisconnect")
 
 
@@ -129,7 +129,7 @@ def test_a_handler_that_runs_out_of_time_has_failed() -> None:
     error = TimeoutError()
     error.__cause__ = asyncio.CancelledError()
     assert not connection.is_departure(error)
-    assert connection.finished(error, 3) is Transition.ENDED
+    assert connection.finished(error, 3) is ENDED
     assert (connection.error_type, connection.initiator) == ("TimeoutError", "server")
 
 
@@ -178,7 +178,7 @@ def test_a_group_is_a_departure_only_if_all_of_it_is() -> None:
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), BaseExceptionGroup("tasks", [asyncio.CancelledError()])])
 def test_a_cancelled_handler_is_a_shutdown(error: BaseException) -> None:
     connection = accepted()
-    assert connection.finished(error, 3) is Transition.ENDED
+    assert connection.finished(error, 3) is ENDED
     assert (connection.initiator, connection.error_type) == ("shutdown", "")
 
 
@@ -187,7 +187,7 @@ def test_a_cancellation_that_nobody_asked_for_is_an_error_of_the_handler() -> No
     connection.cancels_itself()
     error = asyncio.CancelledError()
     assert not connection.is_departure(error)
-    assert connection.finished(error, 3) is Transition.ENDED
+    assert connection.finished(error, 3) is ENDED
     assert (connection.initiator, connection.error_type) == ("server", "asyncio.exceptions.CancelledError")
 
 
@@ -219,13 +219,13 @@ def test_in_any_order_of_messages_every_end_is_told_once(
     script: list[tuple[str, dict[str, Any]]], error: Exception | None
 ) -> None:
     connection = Connection("0" * 16, 0, 0)
-    transitions = []
+    states = []
     for now, (direction, message) in enumerate(script):
         if direction == "received":
-            transitions.append(connection.received(message, now))
+            states.append(connection.received(message, now))
         else:
-            transitions.append(connection.sent(message, now))
-    transitions.append(connection.finished(error, len(script)))
-    told = [transition for transition in transitions if transition is not None]
-    assert told in ([Transition.REFUSED], [Transition.ACCEPTED, Transition.ENDED])
-    assert connection.state in {State.REFUSED, State.ENDED}
+            states.append(connection.sent(message, now))
+    states.append(connection.finished(error, len(script)))
+    told = [state for state in states if state is not None]
+    assert told in ([REFUSED], [OPEN, ENDED])
+    assert connection.state in {REFUSED, ENDED}

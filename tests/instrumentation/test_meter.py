@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketscope.instrumentation.connection import Connection, Transition
+from socketscope.instrumentation.connection import OPEN, Connection, State
 from socketscope.instrumentation.meter import metered
 from socketscope.telemetry.histogram import CELLS, size_cell
 from socketscope.telemetry.traffic import Traffic
@@ -34,7 +34,7 @@ class Metered:
         self.clock = FakeClock()
         self.connection = Connection("0" * 16, self.now(), 0)
         self.traffic = Traffic()
-        self.transitions: list[Transition] = []
+        self.states: list[State] = []
         self.long: list[int] = []
         self.failed_sends: list[tuple[Any, int, Exception]] = []
         self.next: Any = None
@@ -55,9 +55,9 @@ class Metered:
         self.sending_takes = takes
         return run(self._send(message))
 
-    def changed(self, transition: Transition) -> None:
-        self.transitions.append(transition)
-        if transition is Transition.ACCEPTED:
+    def changed(self, state: State) -> None:
+        self.states.append(state)
+        if state is OPEN:
             self.connection.count_into(self.traffic)
 
     def handled(self, nanoseconds: int) -> None:

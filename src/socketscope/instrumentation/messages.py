@@ -17,7 +17,7 @@ from opentelemetry.trace import Span, SpanContext
 
 from socketscope import semconv
 from socketscope.instrumentation.carrier import Carrier
-from socketscope.instrumentation.connection import State
+from socketscope.instrumentation.connection import OPEN
 from socketscope.instrumentation.harmless import harmless
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.watched import Watched
@@ -41,24 +41,18 @@ class Messages:
         self.failed = failed
         self.slow_ns = int(options.slow_message * 1e9)
         self._mode = options.message_spans
+        self.all = self._mode == "all"
+        """Whether sent messages are to be told one by one, by `sending` and `sent`."""
         self._carrier: Carrier | None = None
         if options.message_carrier is not None and self._mode != "off":
             self._carrier = Carrier(options.message_carrier, telemetry.clock.monotonic)
+        self.looked_at = self.all or self._carrier is not None
+        """Whether received ones are, by `received` and `done`."""
         self._longest_ns = int(options.segment * 1e9)
         self._telemetry = telemetry
         self._spans = spans
         self._notable = RateLimit(telemetry.clock.monotonic, per_second=SPANS_PER_SECOND, burst=SPANS_AT_ONCE)
         self._suppressed = 0
-
-    @property
-    def looked_at(self) -> bool:
-        """Whether received messages are to be told one by one, by `received` and `done`."""
-        return self.all or self._carrier is not None
-
-    @property
-    def all(self) -> bool:
-        """Whether sent ones are as well, by `sending` and `sent`."""
-        return self._mode == "all"
 
     # Messages that are looked at once they turn out to be notable ----------------
 
@@ -116,7 +110,7 @@ class Messages:
     def received(self, watched: Watched, message: Mapping[str, Any]) -> Context | None:
         """Begin the span of a received message, if it has one; give the context that its handling belongs into."""
         watched.message_context = None
-        if message.get("type") != "websocket.receive" or watched.ignored or watched.state is not State.OPEN:
+        if message.get("type") != "websocket.receive" or watched.ignored or watched.state is not OPEN:
             return None
         carried = self._carrier.context_of(message) if self._carrier is not None else None
         if carried is None and not (self.all and watched.traced):
@@ -142,7 +136,7 @@ class Messages:
         It is a child where the application traces something that is not the connection itself: a message that it
         answers, or what it sends for.
         """
-        if message.get("type") != "websocket.send" or watched.ignored or watched.state is not State.OPEN:
+        if message.get("type") != "websocket.send" or watched.ignored or watched.state is not OPEN:
             return None
         if not watched.traced:
             return None
@@ -188,7 +182,7 @@ class Messages:
 
 
 def _is_failure(watched: Watched, error: BaseException) -> bool:
-    return isinstance(error, Exception) and watched.state is State.OPEN and not watched.is_departure(error)
+    return isinstance(error, Exception) and watched.state is OPEN and not watched.is_departure(error)
 
 
 def _handshake(watched: Watched) -> SpanContext | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from socketscope.instrumentation.asgi import Message, Receive, Send
-from socketscope.instrumentation.connection import Connection, State, Transition
+from socketscope.instrumentation.connection import OPEN, Connection, State
 from socketscope.telemetry.histogram import SIZE_CELL
 from socketscope.telemetry.record import WAITED
 
@@ -19,8 +19,8 @@ from socketscope.telemetry.record import WAITED
 class Listener(Protocol):
     """Is told of what does not happen with every message."""
 
-    def changed(self, transition: Transition) -> None:
-        """Take note of a transition."""
+    def changed(self, state: State) -> None:
+        """Take note of a new state."""
 
     def handled(self, nanoseconds: int) -> None:
         """Take note of a handling that took longer than `handling_notable`."""
@@ -126,20 +126,20 @@ def metered(
 
 def _received_apart(connection: Connection, message: Message, now: int, listener: Listener) -> int:
     if message.get("type") != "websocket.receive":
-        transition = connection.received(message, now)
-        if transition is not None:
-            listener.changed(transition)
+        state = connection.received(message, now)
+        if state is not None:
+            listener.changed(state)
         return NO_DATA
-    if connection.state is State.OPEN and not connection.receive.messages:
+    if connection.state is OPEN and not connection.receive.messages:
         connection.traffic.first_message.record(now - connection.accepted_at)
     return connection.receive.count_apart(_data_of(message))
 
 
 def _sent_apart(connection: Connection, message: Message, now: int, listener: Listener) -> int:
     if message.get("type") != "websocket.send":
-        transition = connection.sent(message, now)
-        if transition is not None:
-            listener.changed(transition)
+        state = connection.sent(message, now)
+        if state is not None:
+            listener.changed(state)
         return NO_DATA
     return connection.transmit.count_apart(_data_of(message))
 

@@ -10,7 +10,7 @@ from opentelemetry import context as otel_context
 
 from socketscope.instrumentation import current
 from socketscope.instrumentation.asgi import ASGIApp, Message, Receive, Scope, Send
-from socketscope.instrumentation.connection import State, Transition
+from socketscope.instrumentation.connection import OPEN, State
 from socketscope.instrumentation.each_message import each_message
 from socketscope.instrumentation.meter import metered
 from socketscope.instrumentation.native import FrameworkTraces
@@ -117,13 +117,13 @@ class _Watching:
             return each_message(reporter.messages, watched, receive, send)
         return receive, send
 
-    def changed(self, transition: Transition) -> None:
+    def changed(self, state: State) -> None:
         watched = self._watched
         context = watched.context
-        self._reporter.changed(watched, transition)
+        self._reporter.changed(watched, state)
         if context is not watched.context and watched.context is not None and otel_context.get_current() is context:
             otel_context.attach(watched.context)  # the span that has ended need not be kept; `leave` undoes it all
-        if transition is Transition.ACCEPTED and watched.told:
+        if state is OPEN and watched.told:
             self._begin_segments()
 
     def handled(self, nanoseconds: int) -> None:
@@ -149,10 +149,10 @@ class _Watching:
             self._reporter.handling_ends(watched)
         now = telemetry.clock.monotonic()
         looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
-        if looked_away and watched.state is State.OPEN:
+        if looked_away and watched.state is OPEN:
             _read_departure(watched, self._inner_receive, now, self._reporter)
-        if (transition := watched.finished(error, now)) is not None:
-            self._reporter.changed(watched, transition)
+        if (state := watched.finished(error, now)) is not None:
+            self._reporter.changed(watched, state)
         elif watched.outcome == "accepted":
             telemetry.accumulators.fold(watched)  # the end was told before; what came after it
         watched.scope, watched.send, watched.server_send = {}, None, None
@@ -196,8 +196,8 @@ def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Repo
             step.send(None)
         except StopIteration as done:
             if done.value.get("type") == "websocket.disconnect":
-                if (transition := watched.received(done.value, now)) is not None:
-                    reporter.changed(watched, transition)
+                if (state := watched.received(done.value, now)) is not None:
+                    reporter.changed(watched, state)
                 return
         except (Exception, asyncio.CancelledError):  # nobody cancels the task while it steps
             _logger.debug("the server tells nothing more of %s", watched.id, exc_info=True)

@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, Span
 
 from socketscope import semconv
-from socketscope.instrumentation.connection import State, Transition
+from socketscope.instrumentation.connection import HANDSHAKE, OPEN, REFUSED, State
 from socketscope.instrumentation.harmless import harmless
 from socketscope.instrumentation.identity import UserHash, clean, raw_header, truncated_address, user_agent
 from socketscope.instrumentation.messages import Messages
@@ -82,14 +82,14 @@ class Reporter:
             return None
         return watched
 
-    def changed(self, watched: Watched, transition: Transition) -> None:
-        """Report a transition of the state machine."""
+    def changed(self, watched: Watched, state: State) -> None:
+        """Report that a connection has come to a state."""
         if _is_ignored(watched):
             return
         try:
-            if transition is Transition.ACCEPTED:
+            if state is OPEN:
                 self._accepted(watched)
-            elif transition is Transition.REFUSED:
+            elif state is REFUSED:
                 self._refused(watched)
             else:
                 self._ended(watched)
@@ -104,7 +104,7 @@ class Reporter:
         """
         if _is_ignored(watched) or watched.is_departure(error):
             return
-        if watched.state is State.HANDSHAKE:
+        if watched.state is HANDSHAKE:
             self._locate(watched, accepted=False)
             self._describe(watched)
         watched.errors += 1
@@ -116,8 +116,8 @@ class Reporter:
     @harmless
     def cut(self, watched: Watched, code: int, reason: str) -> None:
         """Report that the server drops a connection without a close frame, and why."""
-        if (transition := watched.cut(code, reason, self.telemetry.clock.monotonic())) is not None:
-            self.changed(watched, transition)
+        if (state := watched.cut(code, reason, self.telemetry.clock.monotonic())) is not None:
+            self.changed(watched, state)
 
     @harmless
     def answered(self, watched: Watched, error: BaseException) -> None:
@@ -137,9 +137,9 @@ class Reporter:
         for record in self.telemetry.live.records():
             if isinstance(record, Watched):
                 self.handling_ends(record)
-                transition = record.finished(CancelledError(), self.telemetry.clock.monotonic())
-                if transition is not None:
-                    self.changed(record, transition)
+                state = record.finished(CancelledError(), self.telemetry.clock.monotonic())
+                if state is not None:
+                    self.changed(record, state)
         self.tell_suppressed()
 
     @harmless
@@ -150,7 +150,7 @@ class Reporter:
     @harmless
     def segment(self, watched: Watched) -> None:
         """End the running segment of an open connection and begin the next."""
-        if watched.ignored or watched.state is not State.OPEN:
+        if watched.ignored or watched.state is not OPEN:
             return
         now = self.telemetry.clock.wall()
         who = identity_attributes(watched)
@@ -208,7 +208,7 @@ class Reporter:
         if not counts_itself and name not in {cells.name for cells in watched.channel_traffic}:
             watched.channel_traffic = (*watched.channel_traffic, traffic)
         watched.channels[name if name == channel else channel] = name  # one string for all connections
-        if watched.state is State.OPEN:
+        if watched.state is OPEN:
             self.telemetry.accumulators.subscribed(name, 1)
 
     @harmless
@@ -222,7 +222,7 @@ class Reporter:
         self._settle(watched)
         if name not in watched.channels.values():
             watched.channel_traffic = tuple(cells for cells in watched.channel_traffic if cells.name != name)
-        if watched.state is State.OPEN:
+        if watched.state is OPEN:
             self.telemetry.accumulators.subscribed(name, -1)
 
     def _settle(self, watched: Watched) -> None:
@@ -289,9 +289,6 @@ class Reporter:
             self.identify(watched, options.user_from.read(watched.scope))
         if options.channel_from is not None and (channel := options.channel_from.read(watched.scope)):
             self.join(watched, channel)
-        telemetry.accumulators.handshake(
-            watched.where, "accepted", watched.status, watched.accepted_at - watched.started_at
-        )
         who = identity_attributes(watched) if watched.told or watched.handshake_span is not None else {}
         if watched.handshake_span is not None:
             self._spans.answered(
@@ -336,5 +333,6 @@ class Reporter:
 
 def _is_ignored(watched: Watched) -> bool:
     """Whether nothing is to be told of a connection: its endpoint may say so until it accepts."""
-    watched.ignored = watched.ignored or bool(watched.scope.get(semconv.IGNORE_KEY))
+    if watched.scope.get(semconv.IGNORE_KEY):
+        watched.ignored = True
     return watched.ignored

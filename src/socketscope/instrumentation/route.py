@@ -18,10 +18,10 @@ def route_of(scope: Mapping[str, Any], entry_path: str, entry_root_path: str, *,
     `root_path` gained since entry. Litestar tells the whole template. Where nothing tells a template, an accepted
     connection has the first segment of its path (the rest may be anybody's name), a refused one `_unknown`.
     """
-    route = scope.get("route")
-    template = getattr(route, "path_format", None) or getattr(route, "path", None)
-    if isinstance(template, str) and template:
-        return mount_prefix(scope, entry_root_path) + template
+    if (route := scope.get("route")) is not None:
+        template = getattr(route, "path_format", None) or getattr(route, "path", None)
+        if isinstance(template, str) and template:
+            return mount_prefix(scope, entry_root_path) + template
     for key in (TEMPLATE_KEY, "path_template"):
         template = scope.get(key)
         if isinstance(template, str) and template:

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext
 from typing_extensions import override
 
-from socketscope.instrumentation.connection import Connection, Transition
+from socketscope.instrumentation.connection import Connection, State
 from socketscope.instrumentation.identity import connection_id
 
 CLOSE_FRAME_KEY = "socketscope.close_frame"
@@ -61,6 +61,6 @@ class Watched(Connection):
         """Context with the handshake span: the parent of segments, the correlation of events. None: the current one."""
 
     @override
-    def _disconnected(self, message: Mapping[str, Any], now: int) -> Transition | None:
+    def _disconnected(self, message: Mapping[str, Any], now: int) -> State | None:
         frame = self.scope.get(CLOSE_FRAME_KEY)
         return super()._disconnected(message if frame is None else {**message, **frame}, now)

@@ -53,7 +53,7 @@ DIRECTIONS = ("receive", "transmit")
 _FOLDED = 0
 """In the place of a thread: what any of them adds to under the lock."""
 
-PROTOCOL_CODES = frozenset(range(1000, 1016))
+PROTOCOL_CODES = {code: str(code) for code in range(1000, 1016)}
 """Close codes of RFC 6455, 7.4.1, and of IANA's registry: a value of their own on metrics."""
 CODE_LIMIT = 20
 """How many other close codes (3000 to 4999 are free to use, by clients too) have one; the rest is `_other`."""
@@ -163,10 +163,11 @@ class Accumulators:
             record.take_no_part(share)
 
     def opened(self, record: ConnectionRecord) -> None:
-        """Count a connection in (call with `lock` held), and into the channels that it joined during its handshake."""
+        """Count a connection in (call with `lock` held), its handshake, and the channels that it joined during that."""
         self.active[record.where] += 1
         for channel in record.channels.values():
             self.subscribers[channel] += 1
+        self._handshake(record.where, "accepted", 101, record.accepted_at - record.started_at)
 
     def left(self, record: ConnectionRecord) -> None:
         """Count it out (call with `lock` held)."""
@@ -175,30 +176,30 @@ class Accumulators:
             self.subscribers[channel] -= 1
 
     def handshake(self, where: Where, outcome: str, status: int, nanoseconds: int) -> None:
-        """Count a finished handshake."""
-        key = (where, outcome)
-        counted = (where, outcome, status if status in OWN_STATUSES else _bounded(self.status_cap, status))
+        """Count a finished handshake; that of a connection `opened` counts."""
+        bounded = status if status in OWN_STATUSES else _bounded(self.status_cap, status)
         with self.lock:
-            if counted not in self.handshakes:
-                counted = self.set_cap.admit(counted, self.handshakes, (_ELSEWHERE, outcome, 0))
-            self.handshakes[counted] += 1
-            durations = self._handshake_durations.get(key)
-            if durations is None:
-                durations = self._handshake_durations[key] = Durations()
-            durations.record(nanoseconds)
+            self._handshake(where, outcome, bounded, nanoseconds)
+
+    def _handshake(self, where: Where, outcome: str, status: str | int, nanoseconds: int) -> None:
+        counted, key = (where, outcome, status), (where, outcome)
+        if counted not in self.handshakes:
+            counted = self.set_cap.admit(counted, self.handshakes, (_ELSEWHERE, outcome, 0))
+        self.handshakes[counted] += 1
+        durations = self._handshake_durations.get(key)
+        if durations is None:
+            durations = self._handshake_durations[key] = Durations()
+        durations.record(nanoseconds)
 
     def ended(self, where: Where, code: int, initiator: str, error: str, seconds: float) -> None:
-        """Count the end of a connection; `error` is the exception's class or empty."""
-        bounded = str(code) if code in PROTOCOL_CODES else self.code_cap.admit(str(code))
-        error = error and self.error_cap.admit(error)
-        key = (where, bounded, initiator, error)
-        with self.lock:
-            durations = self._connection_durations.get(key)
-            if durations is None:
-                otherwise = (_ELSEWHERE, OTHER, initiator, error and OTHER)
-                key = self.set_cap.admit(key, self._connection_durations, otherwise)
-                durations = self._connection_durations.setdefault(key, Bounded(semconv.CONNECTION_SECONDS))
-            durations.record(seconds)
+        """Count the end of a connection (call with `lock` held); `error` is the exception's class or empty."""
+        bounded = PROTOCOL_CODES.get(code) or self.code_cap.admit(str(code))
+        key = (where, bounded, initiator, error and self.error_cap.admit(error))
+        durations = self._connection_durations.get(key)
+        if durations is None:
+            key = self.set_cap.admit(key, self._connection_durations, (_ELSEWHERE, OTHER, initiator, error and OTHER))
+            durations = self._connection_durations.setdefault(key, Bounded(semconv.CONNECTION_SECONDS))
+        durations.record(seconds)
 
     def closed(self) -> dict[tuple[Where, str, str, str], int]:
         """Give how many connections have ended, by place, code, initiator and error."""

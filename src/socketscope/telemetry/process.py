@@ -85,7 +85,7 @@ class Telemetry:
         return self.accumulators
 
     def opened(self, record: ConnectionRecord) -> None:
-        """Count a connection in, and into the channels that it joined during its handshake."""
+        """Count an accepted connection in, its handshake, and the channels that it joined during that."""
         accumulators = self.accumulators
         with accumulators.lock:
             self.live.add(record)
@@ -98,7 +98,7 @@ class Telemetry:
         with accumulators.lock:
             if self.live.remove(record):
                 accumulators.left(record)
-        accumulators.ended(record.where, record.code or 0, record.initiator, record.error_type, duration)
+            accumulators.ended(record.where, record.code or 0, record.initiator, record.error_type, duration)
         if self.ring is not None:
             self.ring.add(record, now_wall=now_wall, duration=duration)
 
