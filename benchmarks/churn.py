@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from brokers_parts import REQUEST
-from fanout_servers import HOST, ROOM, uvicorn_server
+from fanout_servers import HOST, ROOM, room_of, uvicorn_server
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from programs import Program, program, told
 from rounds import surroundings, write
@@ -39,7 +39,6 @@ async def serve() -> None:
     background; `account` -> gauges and tasks as JSON.
     """
     from socketscope import Hub
-    from socketscope.instrumentation.middleware import WebSocketMiddleware
     from socketscope.instrumentation.options import Options
     from socketscope.instrumentation.reporter import Reporter
     from socketscope.telemetry.process import Telemetry
@@ -49,17 +48,8 @@ async def serve() -> None:
     found["meter_provider"].add_metric_reader(gauges.reader)
     telemetry.switch_on(provider=found["meter_provider"])
     async with Hub(telemetry=telemetry) as hub:
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] != "websocket":
-                return
-            async with hub.connect((scope, receive, send)) as client:
-                await client.subscribe(ROOM)
-                async for _ in client:
-                    pass
-
-        watched = WebSocketMiddleware(app, reporter=Reporter(telemetry, Options(), providers=found))
-        async with uvicorn_server(watched, PROTOCOL, ws_ping_interval=None) as port:
+        app = room_of(hub, Reporter(telemetry, Options(), providers=found))
+        async with uvicorn_server(app, PROTOCOL, ws_ping_interval=None) as port:
             print(port, flush=True)
             publishing: asyncio.Task[None] | None = None
             async for what, *arguments in told():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -81,25 +84,29 @@ def with_telemetry() -> Any:
     return own_reporter()
 
 
+def room_of(hub: Any, reporter: Any) -> Any:
+    """Give an application whose clients are all in one room of `hub`, watched by our instrumentation."""
+    from socketscope.instrumentation.middleware import WebSocketMiddleware
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            return
+        async with hub.connect((scope, receive, send)) as client:
+            await client.subscribe(ROOM)
+            async for _ in client:
+                pass
+
+    return WebSocketMiddleware(app, reporter=reporter)
+
+
 @asynccontextmanager
 async def hub_on_uvicorn(ws: str) -> AsyncIterator[Serving]:
     """Ours, watched by our instrumentation."""
     from socketscope import Hub
-    from socketscope.instrumentation.middleware import WebSocketMiddleware
 
     reporter = with_telemetry()
-    async with Hub() as hub:
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] != "websocket":
-                return
-            async with hub.connect((scope, receive, send)) as client:
-                await client.subscribe(ROOM)
-                async for _ in client:
-                    pass
-
-        async with uvicorn_server(WebSocketMiddleware(app, reporter=reporter), ws) as port:
-            yield Serving(port, lambda: hub.subscribers(ROOM), lambda text: hub.publish(ROOM, text))
+    async with Hub() as hub, uvicorn_server(room_of(hub, reporter), ws) as port:
+        yield Serving(port, lambda: hub.subscribers(ROOM), lambda text: hub.publish(ROOM, text))
 
 
 def ours() -> Any:
@@ -241,9 +248,6 @@ async def serve(name: str) -> None:
 
     `members` -> their number; `publish COUNT SIZE` -> at once; `cpu` -> seconds of processor time since then.
     """
-    import sys
-    import time
-
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
@@ -255,6 +259,7 @@ async def serve(name: str) -> None:
                 print(serving.members(), flush=True)
             elif words[0] == b"publish":
                 text = "m" * int(words[2])
+                gc.collect()  # what the garbage collector owes to the opening of a thousand connections
                 since = time.process_time()
                 for _ in range(int(words[1])):
                     await serving.publish(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from brokers_parts import REQUEST
-from fanout_servers import HOST, ROOM, uvicorn_server, with_telemetry
+from fanout_servers import HOST, ROOM, room_of, uvicorn_server, with_telemetry
 from programs import told
 
 STAMP: Final = 20
@@ -26,21 +27,11 @@ async def serve() -> None:
     `descriptors` -> how many are open; `account` -> what came of it all, as JSON.
     """
     from socketscope import Hub
-    from socketscope.instrumentation.middleware import WebSocketMiddleware
 
     reporter = with_telemetry()
     async with Hub() as hub:
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] != "websocket":
-                return
-            async with hub.connect((scope, receive, send)) as client:
-                await client.subscribe(ROOM)
-                async for _ in client:
-                    pass
-
-        watched, protocol = WebSocketMiddleware(app, reporter=reporter), "socketscope.hub.uvicorn:Protocol"
-        async with uvicorn_server(watched, protocol, ws_ping_interval=None) as port:
+        protocol = "socketscope.hub.uvicorn:Protocol"
+        async with uvicorn_server(room_of(hub, reporter), protocol, ws_ping_interval=None) as port:
             print(port, flush=True)
             async for what, *arguments in told():
                 if what == "members":
@@ -48,6 +39,7 @@ async def serve() -> None:
                         await asyncio.sleep(0.05)
                     print("there", flush=True)
                 elif what == "publish":
+                    gc.collect()  # what the garbage collector owes to the opening of the connections
                     print(await publish(hub, int(arguments[0]), int(arguments[1]), float(arguments[2])), flush=True)
                 elif what == "descriptors":
                     print(open_descriptors(), flush=True)
