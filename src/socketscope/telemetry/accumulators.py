@@ -32,7 +32,7 @@ from socketscope.telemetry.histogram import (
     fold_sizes,
 )
 from socketscope.telemetry.ledger import Ledgers
-from socketscope.telemetry.traffic import ChannelTraffic, Traffic
+from socketscope.telemetry.traffic import ChannelTraffic, Flow, Traffic
 from socketscope.telemetry.writers import Numbers, Writer
 
 if TYPE_CHECKING:
@@ -146,16 +146,22 @@ class Accumulators:
     def fold(self, record: ConnectionRecord) -> None:
         """Add what a connection did since the last time to the totals of its attribute set and of its channels."""
         before = record.folded
-        if before[0].same(record.receive) and before[1].same(record.sent_in_all()):
+        if not record.shares and before[0].same(record.receive) and before[1].same(record.transmit):
             return  # there may be many connections, and most of them idle
         with self.lock:
-            before, now = record.folded, (record.receive.copy(), record.sent_in_all().copy())
-            record.folded = now
-            for index, total in enumerate((record.traffic.receive, record.traffic.transmit)):
-                total.add(now[index], before[index])
-                for channel in record.channel_traffic:
-                    channel.messages[index] += now[index].messages - before[index].messages
-                    channel.bytes[index] += now[index].bytes - before[index].bytes
+            received, sent = record.folded
+            if not received.same(record.receive):
+                received = self._fold(record, 0, record.receive.copy(), received)
+            if not sent.same(now := record.sent_in_all()):
+                sent = self._fold(record, 1, now.copy(), sent)
+            record.folded = (received, sent)
+
+    def _fold(self, record: ConnectionRecord, index: int, now: Flow, before: Flow) -> Flow:
+        (record.traffic.transmit if index else record.traffic.receive).add(now, before)
+        for channel in record.channel_traffic:
+            channel.messages[index] += now.messages - before.messages
+            channel.bytes[index] += now.bytes - before.bytes
+        return now
 
     def end_share(self, record: ConnectionRecord, share: Share) -> None:
         """End a connection's part in a tally."""
