@@ -58,6 +58,7 @@ async def serve() -> None:
                         await asyncio.sleep(0.02)
                     print("there", flush=True)
                 elif what == "publish":
+                    gc.collect()  # what the garbage collector owes to the opening of the members' connections
                     publishing = asyncio.create_task(publish(hub, float(arguments[0])))
                     print("publishing", flush=True)
                 else:
