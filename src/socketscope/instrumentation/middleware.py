@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 
 from socketscope.instrumentation import current
 from socketscope.instrumentation.asgi import ASGIApp, Message, Receive, Scope, Send
@@ -97,16 +98,19 @@ def _is_cancelled_by_nobody() -> bool:
 class _Watching:
     """Hands what happens on a connection to the reporter, and ends a segment of its trace from time to time."""
 
-    __slots__ = ("_inner_receive", "_length", "_reporter", "_segments", "_token", "_watched", "due")
+    __slots__ = ("_inner_receive", "_outer", "_reporter", "_segments", "_watched", "due")
 
     def __init__(self, reporter: Reporter, watched: Watched, inner_receive: Receive) -> None:
         self._reporter = reporter
         self._watched = watched
         self._inner_receive = inner_receive
         self._segments: Segments | None = None
-        self._length = FIRST_SEGMENT
         self.due = 0.0
-        self._token = otel_context.attach(watched.context) if watched.context is not None else None
+        # Not the token of `attach`: it may not cross from one task to another, and takes memory of its own.
+        self._outer: Context | None = None
+        if watched.context is not None:
+            self._outer = otel_context.get_current()
+            otel_context.attach(watched.context)
         current.enter(reporter, watched)
 
     def callables(self, inner_send: Send) -> tuple[Receive, Send]:
@@ -162,8 +166,8 @@ class _Watching:
         if self._segments is not None:
             self._segments.discard(self)
         current.leave()
-        if self._token is not None:
-            otel_context.detach(self._token)
+        if self._outer is not None:
+            otel_context.attach(self._outer)
 
     def end_segment(self) -> None:
         """End the running segment of the connection's trace, and set when the next one is due."""
@@ -180,8 +184,8 @@ class _Watching:
         self._segments.add(self)
 
     def _set_due(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.due = loop.time() + min(self._length, self._reporter.options.segment)
-        self._length *= 2
+        length = FIRST_SEGMENT * 2**self._watched.segment_index
+        self.due = loop.time() + min(length, self._reporter.options.segment)
 
 
 def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Reporter) -> None:
