@@ -2,9 +2,9 @@
 
 Each watcher has a fresh server process per round. What a connection takes is what each of some thousands takes beyond
 the first thousand: those pay for what is there once. It is a difference, which noise moves either way: so the median of
-the rounds counts, not the least. Before the process tells its memory it exports what waits,
-collects its garbage and gives back what it can to the system. The million messages pass one
-connection in process; what is counted are the interpreter's own allocated blocks, and resident memory.
+the rounds counts, not the least. Before the process tells its memory it exports what waits, collects its garbage and
+gives back what it can to the system. The million messages pass one connection in process; what is counted are the
+interpreter's own allocated blocks, and resident memory.
 """
 
 from __future__ import annotations

@@ -596,3 +596,56 @@ async def test_of_a_connection_that_is_ignored_nothing_is_told_though_it_fails_b
         assert not captured.value("websocket.server.handshakes")
         assert not captured.events
         assert not captured.spans
+
+
+async def test_a_handshake_takes_as_long_as_it_takes_whatever_comes_of_naming_its_channel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(_source: Source, _scope: Any) -> str:
+        raise ValueError("no channel")
+
+    monkeypatch.setattr(Source, "read", failing)
+    fake = FakeClock()
+
+    async def slow(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        fake.advance(0.25)
+        await send({"type": "websocket.accept"})
+
+    with capture(Options(channel_from=Source("scope", "room")), clock=fake.clock) as captured:
+        async with AsgiClient(captured.watch(slow), "/ws") as client:
+            await client.accepted()
+    [shaken] = captured.histograms("websocket.server.handshake.duration")
+    assert (sum(shaken.counts), shaken.sum) == (1, 0.25)
+    assert captured.value("websocket.server.handshakes") == 1
+
+
+async def test_a_connection_that_the_garbage_collector_ends_leaves_the_task_alone_in_which_it_does() -> None:
+    waits = asyncio.Event()
+
+    async def endless(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await waits.wait()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(_message: Any) -> None:
+        """Take it."""
+
+    with capture() as captured:
+        tracer = trace.get_tracer("server", tracer_provider=captured.providers["tracer_provider"])
+        running = captured.watch(endless)({"type": "websocket", "path": "/ws", "headers": []}, receive, send)
+
+        async def begin() -> None:
+            with tracer.start_as_current_span("the server's of this connection"):
+                running.send(None)
+
+        async def close() -> None:
+            with tracer.start_as_current_span("another connection's") as span:
+                running.close()
+                assert trace.get_current_span() is span
+
+        await asyncio.create_task(begin())
+        await asyncio.create_task(close())

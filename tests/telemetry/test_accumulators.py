@@ -4,6 +4,7 @@ from threading import Event, Thread, stack_size
 from socketscope import semconv
 from socketscope.telemetry.accumulators import Accumulators
 from socketscope.telemetry.cardinality import Cap
+from socketscope.telemetry.histogram import size_cell
 from socketscope.telemetry.record import ConnectionRecord
 
 
@@ -130,6 +131,15 @@ def test_what_a_connection_did_is_folded_into_its_totals_once() -> None:
     assert flows == {"receive": [2, 0, 5003], "transmit": [0, 0, 0]}
     assert in_channels(accumulators) == {"news": (2, 5003)}
     assert [(sum(found.counts), found.sum) for found in accumulators.histograms()] == [(2, 5003)]
+
+
+def test_what_a_connection_sent_is_folded_as_it_was_at_that_moment() -> None:
+    accumulators = Accumulators(start_ns=0)
+    record = connected(accumulators)
+    for size in (10, 12):  # the second goes into the cell of the first
+        record.transmit.count_one(size, size_cell(size), binary=True)
+        accumulators.fold(record)
+    assert [flow[2:] for flow in accumulators.flows() if flow[1] == "transmit"] == [(0, 2, 22)]
 
 
 def test_what_was_folded_stays_with_the_channels_of_that_time() -> None:

@@ -36,3 +36,16 @@ def test_two_tallies_add_up():
     send(one, 1)
     send(two, 2)
     assert record.totals() == (0, 2, 0, 3)
+
+
+def test_what_is_sent_by_a_tally_alone_is_folded_whatever_its_type():
+    for binary in (False, True):
+        accumulators, tally, record = Accumulators(start_ns=0), Tally(), ConnectionRecord("one", 0, 0)
+        record.count_into(accumulators.traffic(("/ws", None)))
+        record.take_part(tally)
+        for number in (1, 2):
+            send(tally, 100, binary=binary)
+            accumulators.fold(record)
+            [flow] = [flow for flow in accumulators.flows() if flow[1] == "transmit"]
+            assert flow[2:] == ((0, number, 100 * number) if binary else (number, 0, 100 * number))
+        assert record.totals() == (0, 2, 0, 200)

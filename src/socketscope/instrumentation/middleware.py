@@ -18,7 +18,7 @@ from socketscope.instrumentation.native import FrameworkTraces
 from socketscope.instrumentation.options import MessageCarrier, Options
 from socketscope.instrumentation.own import own_reporter
 from socketscope.instrumentation.reporter import Reporter
-from socketscope.instrumentation.segments import FIRST_SEGMENT, Segments, segments_of
+from socketscope.instrumentation.segments import Segments, segment_seconds, segments_of
 from socketscope.instrumentation.watched import Watched
 from socketscope.telemetry.flush import flush_in_thread
 
@@ -106,7 +106,7 @@ class _Watching:
         self._inner_receive = inner_receive
         self._segments: Segments | None = None
         self.due = 0.0
-        # Not the token of `attach`: it may not cross from one task to another, and takes memory of its own.
+        # Not the token of `attach`, which takes memory of its own.
         self._outer: Context | None = None
         if watched.context is not None:
             self._outer = otel_context.get_current()
@@ -165,6 +165,9 @@ class _Watching:
         """Give the task back as it was."""
         if self._segments is not None:
             self._segments.discard(self)
+        here = current.watched()
+        if here is None or here[1] is not self._watched:
+            return  # a coroutine that nobody ends is closed by the garbage collector, in whatever task that runs
         current.leave()
         if self._outer is not None:
             otel_context.attach(self._outer)
@@ -184,8 +187,7 @@ class _Watching:
         self._segments.add(self)
 
     def _set_due(self, loop: asyncio.AbstractEventLoop) -> None:
-        length = FIRST_SEGMENT * 2**self._watched.segment_index
-        self.due = loop.time() + min(length, self._reporter.options.segment)
+        self.due = loop.time() + min(segment_seconds(self._watched.segment_index), self._reporter.options.segment)
 
 
 def _read_departure(watched: Watched, receive: Receive, now: int, reporter: Reporter) -> None:

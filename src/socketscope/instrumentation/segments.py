@@ -12,14 +12,16 @@ FIRST_SEGMENT = 10
 """Seconds of a connection's first segment. Each next one is twice as long, up to `options.segment`: what a young
 connection does is to be seen soon, and an old one costs little."""
 
-EVERY = 0.5
-"""Seconds between two looks at what is due, and so the most that a segment is late. A timer of each connection's own
-would be exact, and a tenth of what connecting costs."""
+MOST_DOUBLINGS = 16
+"""Ten seconds doubled so often are a week."""
 
+EVERY = 0.5
+"""Seconds between two looks at what is due, and so about the most that a segment is late. A timer of each connection's
+own would be exact, and a tenth of what connecting costs."""
 
 AT_ONCE = 32
-"""Segments that are ended before the event loop goes round again: each takes some 0.1 ms, and those of thousands of
-connections that came together are due together."""
+"""Segments that are ended before the event loop goes round again: those of thousands of connections that came together
+are due together."""
 
 
 class Segmented(Protocol):
@@ -38,7 +40,7 @@ class Segments:
     def __init__(self) -> None:
         self._open: set[Segmented] = set()
         self.looks = False
-        """Whether it will look again: while there are any."""
+        """Whether it will look again: until it finds no connection."""
 
     def add(self, one: Segmented) -> None:
         """Look after a connection."""
@@ -67,6 +69,11 @@ class Segments:
         self.looks = bool(self._open)
         if self.looks:
             loop.call_later(EVERY, self._look)
+
+
+def segment_seconds(index: int) -> int:
+    """Give how long the segment of this number is, where the option does not end it before."""
+    return FIRST_SEGMENT << min(index, MOST_DOUBLINGS)
 
 
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Segments] = WeakKeyDictionary()

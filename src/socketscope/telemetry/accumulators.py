@@ -182,7 +182,7 @@ class Accumulators:
             self.subscribers[channel] -= 1
 
     def handshake(self, where: Where, outcome: str, status: int, nanoseconds: int) -> None:
-        """Count a finished handshake; that of a connection `opened` counts."""
+        """Count a finished handshake; that of an accepted connection is counted by `opened`."""
         bounded = status if status in OWN_STATUSES else _bounded(self.status_cap, status)
         with self.lock:
             self._handshake(where, outcome, bounded, nanoseconds)
