@@ -17,7 +17,7 @@ class SlowClient:
         # Set before connecting, or the window is larger already.
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.sock.settimeout(0)
-        self.protocol = ClientProtocol(parse_uri(url))
+        self.protocol = ClientProtocol(parse_uri(url), max_size=None)
         self._address = urlsplit(url)
 
     async def __aenter__(self):

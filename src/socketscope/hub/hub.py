@@ -190,6 +190,7 @@ class Hub:
         advice = self.advice() if self.draining else None
         client = Client(self, found, await self._admission.admit(found, Identity(user, expires), advice=advice))
         self.clients[client.id] = client
+        self.moved(client)
         try:
             if client.user is not None:
                 client.identify(client.user)

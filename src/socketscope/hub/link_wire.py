@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from socketscope.hub.link import Link, State
+from socketscope.hub.options import Limits
 from socketscope.hub.outbox import Lane
 from socketscope.hub.outgoing import Outgoing
 from socketscope.hub.wire import Wire
 
 
 class WireLink(Link):
-    """Frames are written to the transport; it tells when its buffer is full, and when it is not any more."""
+    """Frames are written to the transport; it tells when its buffer is full, and when it is not any more.
 
-    def __init__(self, wire: Wire, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    Raises RuntimeError where another hub has the connection.
+    """
+
+    def __init__(self, wire: Wire, *args: Any, limits: Limits, **kwargs: Any) -> None:
+        super().__init__(*args, limits=limits, **kwargs)
+        if wire.on_closing is not None:
+            raise RuntimeError("this connection is in a hub already: it can be in one, whose channels it may all join")
+        self._close_seconds = limits.close_seconds
         self.wire = wire
         self.transport = wire.transport
         self._left = 0
@@ -22,6 +30,8 @@ class WireLink(Link):
         wire.on_pause = self._paused
         wire.on_resume = self._resumed
         wire.on_closing = self.owner.lost
+        if wire.writing_paused:  # by what the application sent before
+            self.behind, self.progress_at = True, self._now()
 
     def is_open(self) -> bool:
         """Whether a frame that is written now may still arrive."""
@@ -40,9 +50,14 @@ class WireLink(Link):
         return super().stalled(nanoseconds)
 
     def end(self, reason: int) -> None:
-        """Let go of the connection."""
+        """Let go of the connection; what the transport still holds has `Limits.close_seconds` to leave."""
+        if self.state is State.GONE:
+            return
         super().end(reason)
         self.wire.on_pause = self.wire.on_resume = self.wire.on_closing = self.wire.on_shutdown = None
+        if self.transport.get_write_buffer_size():
+            # Whoever closed the transport, the server or we, it waits for a client that may never read again.
+            asyncio.get_running_loop().call_later(self._close_seconds, self.transport.abort)
 
     def _send(self, message: Outgoing, lane: Lane) -> bool:  # noqa: ARG002
         self._write(message)
