@@ -98,11 +98,11 @@ def measure(
             wanted = list(dict.fromkeys([*names["echo"], *names["cycle"]]))
             servers = {name: stack.enter_context(Served(name, sink.url)) for name in wanted}
             for number in range(rounds + 1):
-                for name in wanted if number % 2 else reversed(wanted):
-                    if name in names["echo"]:
-                        _keep(figures, number, "echo", name, echo(servers[name], size))
-                    if name in names["cycle"]:
-                        _keep(figures, number, "cycle", name, cycle(servers[name], size // 4 or 1))
+                # One kind after the other: a server that has just echoed would be the warmer for it.
+                for kind, run, times in (("echo", echo, size), ("cycle", cycle, size // 4 or 1)):
+                    for name in wanted if number % 2 else reversed(wanted):
+                        if name in names[kind]:
+                            _keep(figures, number, kind, name, run(servers[name], times))
         if sys.stderr.isatty():
             print(f"\r{generation + 1} of {generations}", end="", file=sys.stderr, flush=True)
     return figures.spreads()
