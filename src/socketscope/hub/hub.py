@@ -65,8 +65,8 @@ class Hub:
     """Channels of one service: enter it once for each process, in the application's lifespan.
 
     * `broker`: joins the processes of a service; without one this process is alone.
-    * `channels`: options of channels by the pattern of their names (`*`, `?`), the first that matches; the rest have
-      the default ones.
+    * `channels`: options of channels by the pattern of their names (`*`, `?`), the first that matches; the rest, and
+      what is published to users, have the default ones.
     * `limits`: of each client and user.
     * `access`: who may connect, join and publish.
     * `reconnect_seconds`: when the hub ends, clients are told to come back after a random part of this time.
@@ -430,10 +430,13 @@ class Hub:
     def _open(self, topic: str, name: str, *, hidden: bool) -> Channel:
         accumulators = self.telemetry.accumulators
         traffic = accumulators.own_channel(USER_CHANNEL if hidden else name)
-        options = next((found for pattern, found in self._options.items() if fnmatchcase(name, pattern)), None)
+        options = None if hidden else self._options_of(name)
         ledger = accumulators.ledgers.open(traffic)
         shared: Any = {"accumulators": accumulators, "now": self.clock.monotonic}
         return Channel(topic, name, options or ChannelOptions(), ledger, self.carriers, hidden=hidden, **shared)
+
+    def _options_of(self, channel: str) -> ChannelOptions | None:
+        return next((found for pattern, found in self._options.items() if fnmatchcase(channel, pattern)), None)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
