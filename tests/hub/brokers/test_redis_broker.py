@@ -385,3 +385,20 @@ async def test_a_topic_whose_keys_can_not_be_used_can_not_be_subscribed_to_and_d
         await eventually(lambda: one.receiver.payloads("channel/bad") == [b"before", b"after"])
         assert one.broker.health.since == since
     client.close()
+
+
+async def test_a_server_that_is_started_again_with_such_a_key_is_linked_to(tmp_path):
+    with RedisProcess(required_redis(), tmp_path, appendonly=True) as redis:
+        async with started(RedisBroker(redis.url)) as (one,):
+            for topic in (ROOM, "channel/bad"):
+                await one.broker.subscribe(topic)
+                await one.say("before", topic=topic)
+            redis.do("SET", "socketscope:1:f:channel/bad", "x")
+            redis.kill()
+            await eventually(lambda: not one.broker.health.connected)
+            redis.again()
+            await eventually(lambda: one.broker.health.connected)
+            with pytest.raises(BrokerUnavailableError, match=r"refuses: .*WRONGTYPE"):
+                await one.say("refused", topic="channel/bad")
+            await one.say("after")
+            await eventually(lambda: one.receiver.payloads() == [b"before", b"after"])
