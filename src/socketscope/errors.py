@@ -22,7 +22,7 @@
             * InvalidValueError (a name or message that can't be used; a ValueError, too)
         * ClientGoneError (the connection has ended: `code`, `reason`)
         * EnvelopeError (a broker handed over what is no message of this version)
-        * BrokerUnavailableError (the broker can't be reached: `system`, `in_doubt`)
+        * BrokerUnavailableError (the broker can't be reached: `system`, `in_doubt`, `refused`)
 """
 
 from __future__ import annotations
@@ -235,11 +235,15 @@ class EnvelopeError(HubError):
 class BrokerUnavailableError(HubError):
     """The broker can't be reached, or refuses.
 
-    What was to be published is not published; `in_doubt` says that it is on its way and may still be.
+    What was to be published is not published; `in_doubt` says that it is on its way and may still be. `refused`: it was
+    reached, and does not take this; asking again is of no use.
     """
 
-    def __init__(self, system: str, why: str, *, in_doubt: bool = False) -> None:
-        outcome = ": the message was sent, may have been published, and will be as soon as it can" if in_doubt else ""
-        super().__init__(f"the broker ({system}) can't be reached: {why}{outcome}")
+    def __init__(self, system: str, why: str, *, in_doubt: bool = False, refused: bool = False) -> None:
+        outcome = ": the message was sent, may have been published" if in_doubt else ""
+        outcome += ", and will be as soon as it can" if in_doubt and not refused else ""
+        what = "refuses" if refused else "can't be reached"
+        super().__init__(f"the broker ({system}) {what}: {why}{outcome}")
         self.system = system
         self.in_doubt = in_doubt
+        self.refused = refused

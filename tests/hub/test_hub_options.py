@@ -1,7 +1,10 @@
+import json
+
 import pytest
+from broker_parts import eventually
 
 from socketscope.errors import ConfigurationError, MessageTooLargeError
-from socketscope.hub import Access, Hub, Identity, Limits, Tickets
+from socketscope.hub import Access, ChannelOptions, Hub, Identity, Limits, Tickets
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.testing import AsgiClient, capture
 
@@ -94,3 +97,18 @@ async def test_a_time_that_never_comes_is_none():
         async with AsgiClient(app) as client:
             await client.accepted()
     assert client.error is None
+
+
+async def test_options_of_channels_are_not_those_of_users_of_the_same_name():
+    async def app(scope, receive, send):
+        async with hub.connect((scope, receive, send), user="room-7") as client:
+            await client.subscribe("room-7")
+            await client.receive()
+
+    async with Hub(channels={"*": ChannelOptions(positions=True)}) as hub, AsgiClient(app) as client:
+        await client.accepted()
+        await eventually(lambda: hub.subscribers("room-7"))
+        await hub.publish_to_user("room-7", {"notice": "hi"})
+        await hub.publish("room-7", "hello")
+        assert json.loads(await client.receive_text()) == {"notice": "hi"}
+        assert json.loads(await client.receive_text()).keys() == {"channel", "epoch", "offset", "data"}

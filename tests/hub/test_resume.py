@@ -178,7 +178,7 @@ async def test_a_user_is_reached_and_disconnected_in_all_processes(make_broker):
         await other.publish_to_user("ann", {"for": "ann"})
         for client in (guest, second):
             (heard,) = await client.hears(1)
-            assert heard["data"] == {"for": "ann"}
+            assert heard == {"for": "ann"}
         await one.disconnect("ann", 4001, "go")
         for client in (guest, second):
             closed = await client.client.receive()

@@ -122,6 +122,7 @@ class Client:
 
         Raises `MessageTooLargeError`, `InvalidValueError`, and TypeError for what JSON does not know.
         """
+        self.hub.require_loop()
         data, kind = self.hub.payload(message)
         outgoing = Outgoing(data, binary=kind == "binary")
         ledger = self.hub.direct
@@ -191,6 +192,7 @@ class Client:
 
         Raises ValueError for a code or reason that can't be sent.
         """
+        self.hub.require_loop()
         checked_close(code, reason)
         if not self.open:
             return

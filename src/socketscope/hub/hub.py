@@ -65,15 +65,16 @@ class Hub:
     """Channels of one service: enter it once for each process, in the application's lifespan.
 
     * `broker`: joins the processes of a service; without one this process is alone.
-    * `channels`: options of channels by the pattern of their names (`*`, `?`), the first that matches; the rest have
-      the default ones.
+    * `channels`: options of channels by the pattern of their names (`*`, `?`), the first that matches; the rest, and
+      what is published to users, have the default ones.
     * `limits`: of each client and user.
     * `access`: who may connect, join and publish.
     * `reconnect_seconds`: when the hub ends, clients are told to come back after a random part of this time.
     * `audit_seconds`: so often the ledger is compared with the queues, and a difference logged; 0: never.
     * `telemetry`: for tests; otherwise the one of the process.
 
-    Raises `ConfigurationError`.
+    It belongs to the event loop in which it is entered: elsewhere, in a thread for example, its methods and those of
+    its clients raise RuntimeError. Raises `ConfigurationError`.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Hub:
         self._reconnect_seconds = reconnect_seconds
         self._audit_seconds = audit_seconds
         self._entered = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._patrol: asyncio.Task[None] | None = None
         self._options = dict(channels or {})
         accumulators = self.telemetry.accumulators
@@ -133,6 +135,7 @@ class Hub:
         except BaseException:
             self._entered = False
             raise
+        self._loop = asyncio.get_running_loop()
         self.telemetry.accumulators.brokers.add(self.broker.system, self.broker.telemetry)
         self.carriers = Carriers()
         self.draining = False
@@ -152,6 +155,7 @@ class Hub:
         earlier where a server closes the connections itself before it ends the application's lifespan, as uvicorn does
         without our protocol, and hypercorn (1011): in its `shutdown_trigger`.
         """
+        self.require_loop()
         self.draining = True
         clients = list(self.clients.values())
         for client in clients:
@@ -170,6 +174,7 @@ class Hub:
         await self.carriers.stop()
         await self.broker.stop()
         self._entered = False
+        self._loop = None
 
     # What applications call --------------------------------
 
@@ -186,6 +191,7 @@ class Hub:
         the connection, too: it may be a `LimitExceededError`, a `MessageTooLargeError` or an `InvalidValueError`.
         `ClientGoneError` just ends the block, but is raised where the client left before it began.
         """
+        self.require_loop()
         found = socket_of(socket)
         advice = self.advice() if self.draining else None
         client = Client(self, found, await self._admission.admit(found, Identity(user, expires), advice=advice))
@@ -214,7 +220,8 @@ class Hub:
 
         `key`: where the channel's policy is `Coalesce`, it replaces what waits with the same key. Waits for the
         broker, never for a client. Raises `MessageTooLargeError`, `InvalidValueError` for a name, message or key that
-        can't be used, TypeError for what JSON does not know, `BrokerUnavailableError`.
+        can't be used, TypeError for what JSON does not know, `BrokerUnavailableError`, and RuntimeError in another
+        event loop or thread than the hub's.
         """
         return await self._publish(channel_topic(checked_name("channel", channel)), channel, message, checked_key(key))
 
@@ -224,6 +231,7 @@ class Hub:
 
     async def disconnect(self, user: str, code: int = POLICY_VIOLATION, reason: str = "") -> None:
         """Close the connections of a user, in all processes. Raises as `publish`, and ValueError for a bad close."""
+        self.require_loop()
         checked_close(code, reason)
         data, _ = payload({"code": code, "reason": reason})
         await self.broker.publish(Envelope(user_topic(checked_name("user", user)), data, "close", publisher=self.id))
@@ -231,8 +239,10 @@ class Hub:
     async def presence(self, channel: str) -> list[Member]:
         """Give who is in a channel, in all processes, in the order of their arrival.
 
-        A process that has vanished takes its members along after a while. Raises `BrokerUnavailableError`.
+        A process that has vanished takes its members along after a while. Raises `BrokerUnavailableError`, and
+        RuntimeError as `publish`.
         """
+        self.require_loop()
         return await self.broker.members(channel_topic(checked_name("channel", channel)))
 
     def subscribers(self, channel: str) -> int:
@@ -252,8 +262,19 @@ class Hub:
 
     # What clients call --------------------------------
 
+    def require_loop(self) -> None:
+        """Raise RuntimeError in another event loop or thread than the one in which the hub was entered."""
+        # asyncio's queues, locks and transports are not safe there, and break without a word.
+        if self._loop is not None and self._loop is not _running_loop():
+            raise RuntimeError(
+                "the hub was entered in another event loop or thread: call it from `async def` code there, or from a "
+                "thread by asyncio.run_coroutine_threadsafe(hub.publish(...), loop), with the loop that the lifespan "
+                "got from asyncio.get_running_loop()"
+            )
+
     async def subscribe(self, client: Client, channel: str, last: Position | None = None) -> Joined:
         """Let a client join a channel."""
+        self.require_loop()
         topic = channel_topic(checked_name("channel", channel))
         await self.access.may_subscribe(client, channel)
         if topic in client.subscriptions:
@@ -270,6 +291,7 @@ class Hub:
 
     def unsubscribe(self, client: Client, channel: str) -> None:
         """Let a client leave a channel."""
+        self.require_loop()
         self._leave(client, channel_topic(channel))
 
     def leave_all(self, client: Client) -> None:
@@ -331,6 +353,7 @@ class Hub:
     # --------------------------------
 
     async def _publish(self, topic: str, name: str, message: Message, key: str | None) -> Position:
+        self.require_loop()
         data, kind = self.payload(message)
         traffic = self.telemetry.accumulators.own_channel(name)
         position = await self.broker.publish(Envelope(topic, data, kind, key, self.id))
@@ -408,7 +431,17 @@ class Hub:
     def _open(self, topic: str, name: str, *, hidden: bool) -> Channel:
         accumulators = self.telemetry.accumulators
         traffic = accumulators.own_channel(USER_CHANNEL if hidden else name)
-        options = next((found for pattern, found in self._options.items() if fnmatchcase(name, pattern)), None)
+        options = None if hidden else self._options_of(name)
         ledger = accumulators.ledgers.open(traffic)
         shared: Any = {"accumulators": accumulators, "now": self.clock.monotonic}
         return Channel(topic, name, options or ChannelOptions(), ledger, self.carriers, hidden=hidden, **shared)
+
+    def _options_of(self, channel: str) -> ChannelOptions | None:
+        return next((found for pattern, found in self._options.items() if fnmatchcase(channel, pattern)), None)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:  # a thread without one
+        return None

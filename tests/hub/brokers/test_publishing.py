@@ -94,3 +94,43 @@ async def test_what_is_given_up_at_the_end_says_whether_it_is_in_doubt():
             await publication.position
         assert raised.value.in_doubt is in_doubt
     await box.nothing()
+
+
+async def test_what_is_refused_leaves_no_gap_and_neither_does_what_was_sent_behind_it():
+    box = outbox()
+    taken, refused, behind, other = (box.add(topic, b"x") for topic in "aaab")
+    assert [one.number for one in box.batch()] == [1, 2, 3, 1]
+    box.answered(Position("e", 1))
+    box.refused("of another type")
+    with pytest.raises(BrokerUnavailableError, match="refuses: of another type") as raised:
+        await refused.position
+    assert (raised.value.refused, raised.value.in_doubt) == (True, False)
+    box.unanswered()  # the link is lost before it is known what became of the others
+    later = box.add("a", b"x")
+    assert box.batch() == [behind, other, later]
+    assert [one.number for one in (behind, other, later)] == [2, 1, 3]
+    assert taken.publisher.last == 3
+    for _ in range(3):
+        box.refused("again")
+    await box.nothing()
+    assert taken.publisher.last == 1
+
+
+async def test_after_a_message_that_may_be_there_and_is_refused_the_publisher_has_another_name():
+    box = outbox()
+    taken, refused, behind = (box.add("a", b"x") for _ in range(3))
+    box.batch()
+    box.answered(Position("e", 1))
+    name = taken.publisher.name
+    box.unanswered()
+    box.batch()
+    for publication in (refused, behind):
+        box.refused("of another type")
+        with pytest.raises(BrokerUnavailableError, match=r"may have been published$") as raised:
+            await publication.position
+        assert (raised.value.refused, raised.value.in_doubt) == (True, True)
+    later = box.add("a", b"x")
+    assert box.batch() == [later]
+    assert later.number == 1
+    assert later.publisher.name != name
+    assert later.publisher.stands is None

@@ -325,3 +325,80 @@ async def test_a_receiver_that_raises_does_not_end_the_broker(redis, redis_optio
         one.receiver.received = keep
         await one.say("b")
         await eventually(lambda: one.receiver.payloads()[-1:] == [b"b"])
+
+
+# Keys that something else has written --------------------------------
+
+
+@pytest.mark.parametrize("key", ["h", "f"], ids=["history", "facts"])
+async def test_a_key_of_another_type_fails_its_topic_alone_and_until_it_is_gone(redis, redis_options, key):
+    options = redis_options()
+    client = Redis.from_url(redis.url)
+    bad = f"{options.prefix}:1:{key}:channel/bad"
+    async with started(RedisBroker(redis.url, options=options), RedisBroker(redis.url, options=options)) as nodes:
+        one, other = nodes
+        for topic in (ROOM, "channel/bad"):
+            await other.broker.subscribe(topic)
+            await one.say("before", topic=topic)
+        client.set(bad, "x")
+        since = [node.broker.health.since for node in nodes]
+        attempts = [
+            asyncio.ensure_future(one.say(text, topic=topic)) for text in "abc" for topic in ("channel/bad", ROOM)
+        ]
+        await asyncio.wait(attempts)
+        for refused, taken in zip(attempts[::2], attempts[1::2], strict=True):
+            with pytest.raises(BrokerUnavailableError, match=f"refuses: .*WRONGTYPE.*{re.escape(bad)}") as raised:
+                refused.result()
+            assert raised.value.refused
+            assert not raised.value.in_doubt
+            assert taken.result()
+        client.delete(bad)
+        await one.say("after", topic="channel/bad")
+        await eventually(lambda: other.receiver.payloads("channel/bad") == [b"before", b"after"])
+        await eventually(lambda: other.receiver.payloads() == [b"before", b"a", b"b", b"c"])
+        assert [node.broker.health.since for node in nodes] == since  # the links stood all the time
+        assert one.broker.telemetry.counters.published == 6
+        assert not other.receiver.lost_messages
+    client.close()
+
+
+async def test_a_topic_whose_keys_can_not_be_used_can_not_be_subscribed_to_and_disturbs_no_other(redis, redis_options):
+    options = redis_options(audit_seconds=0.05)
+    client = Redis.from_url(redis.url)
+    async with started(RedisBroker(redis.url, options=options)) as (one,):
+        await one.broker.subscribe(ROOM)
+        await one.broker.subscribe("channel/bad")
+        bad = f"{options.prefix}:1:f:channel/bad"
+        await one.say("before", topic="channel/bad")
+        kept = client.dump(bad)
+        client.set(bad, "x")
+        since = one.broker.health.since
+        client.set(f"{options.prefix}:1:f:channel/worse", "x")
+        with pytest.raises(BrokerUnavailableError, match=r"refuses: .*WRONGTYPE"):
+            await one.broker.subscribe("channel/worse")
+        assert "channel/worse" not in one.broker.ledger()
+        client.publish(f"{options.prefix}:1:c:channel/bad", b"m 1 9 feed 9\nx")  # to be read, and it can't be
+        await one.say("a")
+        await eventually(lambda: one.receiver.payloads() == [b"a"])
+        client.restore(bad, 3_600_000, kept, replace=True)
+        await one.say("after", topic="channel/bad")
+        await eventually(lambda: one.receiver.payloads("channel/bad") == [b"before", b"after"])
+        assert one.broker.health.since == since
+    client.close()
+
+
+async def test_a_server_that_is_started_again_with_such_a_key_is_linked_to(tmp_path):
+    with RedisProcess(required_redis(), tmp_path, appendonly=True) as redis:
+        async with started(RedisBroker(redis.url)) as (one,):
+            for topic in (ROOM, "channel/bad"):
+                await one.broker.subscribe(topic)
+                await one.say("before", topic=topic)
+            redis.do("SET", "socketscope:1:f:channel/bad", "x")
+            redis.kill()
+            await eventually(lambda: not one.broker.health.connected)
+            redis.again()
+            await eventually(lambda: one.broker.health.connected)
+            with pytest.raises(BrokerUnavailableError, match=r"refuses: .*WRONGTYPE"):
+                await one.say("refused", topic="channel/bad")
+            await one.say("after")
+            await eventually(lambda: one.receiver.payloads() == [b"before", b"after"])

@@ -15,6 +15,9 @@ from socketscope.hub.brokers.ledger import TopicLedger
 from socketscope.hub.message import Delivery, Envelope, Position
 from socketscope.telemetry.broker import BrokerTelemetry, Counters
 
+HISTORY_MESSAGES: Final = 100
+HISTORY_BYTES: Final = 1024 * 1024
+"""So many messages of a topic are kept, with at most so many bytes of payload: the latest ones."""
 IDLE_SECONDS: Final = 300.0
 """How long the history of a topic is kept after its last message or member."""
 SWEEP_SECONDS: Final = 10.0
@@ -26,18 +29,23 @@ class _Topic:
     used: float
     offset: int = 0
     history: deque[Delivery] = field(default_factory=deque)
+    history_bytes: int = 0
     members: dict[str, Member] = field(default_factory=dict)
 
 
 class Memory:
     """What brokers of one process share, where a test wants several of them: topics, members and claims.
 
-    Keeps the last `history` messages of each topic, of topics that nobody has used for `idle` seconds nothing.
+    Keeps the last `history` messages of each topic, of them those whose payloads have at most `history_bytes` together,
+    and nothing of topics that nobody has used for `idle` seconds.
     """
 
-    def __init__(self, *, history: int = 100, idle: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self, *, history: int = HISTORY_MESSAGES, history_bytes: int = HISTORY_BYTES, idle: float = IDLE_SECONDS
+    ) -> None:
         self.brokers: list[MemoryBroker] = []
         self._kept = history
+        self._kept_bytes = history_bytes
         self._idle = idle
         self._topics: dict[str, _Topic] = {}
         self._claimed: dict[str, float] = {}
@@ -49,8 +57,9 @@ class Memory:
         topic.offset += 1
         delivery = Delivery(envelope, Position(topic.epoch, topic.offset))
         topic.history.append(delivery)
-        if len(topic.history) > self._kept:
-            topic.history.popleft()
+        topic.history_bytes += len(envelope.payload)
+        while len(topic.history) > self._kept or topic.history_bytes > self._kept_bytes:
+            topic.history_bytes -= len(topic.history.popleft().envelope.payload)
         return delivery
 
     def topic(self, name: str) -> _Topic:
@@ -89,6 +98,9 @@ class Memory:
 
 class MemoryBroker:
     """Hands each message over at once, within its `publish`. `message_bytes` is the size of the largest one.
+
+    A topic's history is its last 100 messages, with 1 MiB of payload at most, until nobody has used it for 5 minutes
+    (`HISTORY_MESSAGES`, `HISTORY_BYTES`, `IDLE_SECONDS`).
 
     Brokers over the same `memory` reach one another, as those of several processes do.
     """

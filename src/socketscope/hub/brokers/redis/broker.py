@@ -129,7 +129,7 @@ class RedisBroker:
         except TimeoutError:
             await self.unsubscribe(topic)
             raise self._unavailable() from None
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, BrokerUnavailableError):
             await self.unsubscribe(topic)
             raise
 

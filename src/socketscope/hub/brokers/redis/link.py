@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import urlsplit
 
 from redis.asyncio import ConnectionPool
@@ -23,6 +23,12 @@ FAIRNESS: Final = 50
 """After so many messages that came at once, others have their turn."""
 
 Command = Sequence[str | bytes | int]
+
+
+def concerns_keys(answer: object) -> TypeGuard[ResponseError]:
+    """Whether the server answers that the keys of a topic can't be used: others can, so the link is in order."""
+    # Before Redis 7 a script's error has its cause in the middle.
+    return isinstance(answer, ResponseError) and "WRONGTYPE" in str(answer)
 
 
 class LinkLostError(Exception):
@@ -93,11 +99,12 @@ class Link:
 
     async def ask(self, *commands: Command) -> list[Any]:
         """Like `call`, but with an error among the answers the link is lost."""
+        return [_required(answer) for answer in await self.call(commands)]
+
+    async def ask_of_topics(self, *commands: Command) -> list[Any]:
+        """Like `ask`, but an error that `concerns_keys` is among the answers."""
         answers = await self.call(commands)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise LinkLostError(f"the server refuses: {answer}")
-        return answers
+        return [answer if concerns_keys(answer) else _required(answer) for answer in answers]
 
     def script(self, name: str, keys: Sequence[str], *arguments: str | bytes | int) -> Command:
         """Give the command that runs a script."""
@@ -178,6 +185,12 @@ class Link:
             return await self._commands.read_response(disconnect_on_error=False)
         except ResponseError as error:
             return error
+
+
+def _required(answer: Any) -> Any:
+    if isinstance(answer, Exception):
+        raise LinkLostError(f"the server refuses: {answer}")
+    return answer
 
 
 @asynccontextmanager

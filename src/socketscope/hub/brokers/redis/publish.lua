@@ -5,7 +5,8 @@
 --       number of its last message that was acknowledged, and EPOCH:FIRST of the epochs in which it published, the
 --       latest first, with the number of its first message there; or ""), how many messages are kept, for how many
 --       milliseconds, the message ("": only tell)
--- Returns {"added" or "again", epoch, offset}, {"told"}, or {"gap"}: an earlier message of it is missing here.
+-- Returns {"added" or "again", epoch, offset}, {"told"}, or {"gap"}: an earlier message of it is missing here. Where a
+-- key is of another type it fails before the message is added.
 
 local history, facts, nodes = KEYS[1], KEYS[2], KEYS[3]
 local channel, run, publisher, number, stands, kept, ttl, message =
@@ -17,7 +18,7 @@ local function forget_the_gone()
   local fields = redis.call('HKEYS', facts)
   for _, name in ipairs(fields) do
     local node = string.match(name, '^p:(%x+)')
-    if node and not redis.call('ZSCORE', nodes, node) then redis.call('HDEL', facts, name) end
+    if node and not redis.pcall('ZSCORE', nodes, node) then redis.call('HDEL', facts, name) end
   end
 end
 
@@ -37,7 +38,8 @@ end
 
 if message ~= '' then
   if own and number <= last then
-    local entries = redis.call('XREVRANGE', history, '+', '-', 'COUNT', 1000)
+    -- It is there, whatever has become of the history: an error would say that it is not.
+    local entries = redis.pcall('XREVRANGE', history, '+', '-', 'COUNT', 1000)
     local place = top
     for _, entry in ipairs(entries) do
       if entry[2][2] == publisher and tonumber(entry[2][4]) == number then

@@ -35,15 +35,19 @@ class Publisher:
 
 
 class Publication:
-    """One message. `number` is 0 until it is sent; `position` is its place, once the server has said so."""
+    """One message. `number` is 0 until it is sent; `position` is its place, once the server has said so.
 
-    __slots__ = ("message", "number", "position", "publisher", "topic", "withdrawn")
+    `again`: it was sent before, so the server may have it.
+    """
+
+    __slots__ = ("again", "message", "number", "position", "publisher", "topic", "withdrawn")
 
     def __init__(self, topic: str, message: bytes, publisher: Publisher) -> None:
         self.topic = topic
         self.message = message
         self.publisher = publisher
         self.number = 0
+        self.again = False
         self.withdrawn = False
         self.position: Future[Position] = get_running_loop().create_future()
 
@@ -121,8 +125,27 @@ class Outbox:
             publication.position.set_result(position)
         return publication
 
+    def refused(self, why: str) -> None:
+        """Note that the server does not take the oldest message that was sent: the next one has its number."""
+        publication = self._sent.popleft()
+        publisher = publication.publisher
+        if publication.again:  # who has it would take the next one of its number for the same
+            publisher.name, publisher.last, publisher.stands = self._new_name(), 0, None
+        publisher.last = min(publisher.last, publication.number - 1)
+        self._release(publication)
+        if not publication.position.done():
+            publication.position.set_exception(
+                BrokerUnavailableError("redis", why, in_doubt=publication.again, refused=True)
+            )
+            publication.position.exception()  # nobody may be waiting for it
+
     def unanswered(self) -> None:
         """Put what was sent and not answered in front again: the link is lost."""
+        for publication in self._sent:
+            if publication.number > publication.publisher.last:  # behind one that is refused: it is not there
+                publication.number = 0
+            else:
+                publication.again = True
         self._waiting.extendleft(reversed(self._sent))
         self._sent.clear()
         if self._waiting:
@@ -155,6 +178,10 @@ class Outbox:
             self._forget()
         self._publishers.move_to_end(topic)
         return publisher
+
+    def _new_name(self) -> str:
+        self._generation += 1
+        return f"{self._node}.{self._generation}"
 
     def _forget(self) -> None:
         if len(self._publishers) <= TOPICS:

@@ -38,6 +38,11 @@ class Names:
         """Name the hash that says where a topic and its publishers stand."""
         return f"{self.start}f:{topic}"
 
+    def explained(self, topic: str, error: Exception) -> str:
+        """Say what is to be done about an error that concerns a topic's keys."""
+        keys = f"{self.history(topic)} and {self.facts(topic)}"
+        return f"{error}; something else has written {keys}: delete them, and give each service a prefix of its own"
+
     def channel(self, topic: str) -> str:
         """Name the channel on which a topic is published."""
         return self._channel + topic

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from socketscope.errors import EnvelopeError
+from socketscope.errors import BrokerUnavailableError, EnvelopeError
 from socketscope.hub.brokers.base import Receiver
 from socketscope.hub.brokers.ledger import TopicLedger
 from socketscope.hub.brokers.redis.following import Following, Step
-from socketscope.hub.brokers.redis.link import Command, Link, LinkLostError
+from socketscope.hub.brokers.redis.link import Command, Link, LinkLostError, concerns_keys
 from socketscope.hub.brokers.redis.options import BEAT_SECONDS, MISSED_BEATS, RedisOptions
 from socketscope.hub.brokers.redis.presence import Presence
 from socketscope.hub.brokers.redis.publishing import Outbox, Publisher
@@ -198,7 +198,7 @@ class Session:
                 self._to_read.clear()
                 self._on_ready()
                 continue
-            answers = await self._link.ask(
+            answers = await self._link.ask_of_topics(
                 *(
                     self.read_command(topic, one.following.position)
                     if one.following.opened
@@ -211,7 +211,14 @@ class Session:
                     self._catch_up(topic, subscription, answer)
             await asyncio.sleep(0)
 
-    def _catch_up(self, topic: str, subscription: Subscription, answer: list[object]) -> None:
+    def _catch_up(self, topic: str, subscription: Subscription, answer: list[object] | Exception) -> None:
+        if isinstance(answer, Exception):  # read again when topics are compared
+            why = self._state.names.explained(topic, answer)
+            log.warning("Nothing of %s is received: %s", topic, why)
+            if not subscription.stands.done():
+                subscription.stands.set_exception(BrokerUnavailableError("redis", why, refused=True))
+                subscription.stands.exception()  # nobody may be waiting for it
+            return
         page, following = parse_page(answer), subscription.following
         if following.opened:
             for step in following.catch_up(page):
@@ -251,13 +258,13 @@ class Session:
             topics = [topic for topic, one in subscriptions.items() if one.following.opened]
             for start in range(0, len(topics), AUDIT_TOGETHER):
                 some = topics[start : start + AUDIT_TOGETHER]
-                answers = await self._link.ask(*(self.read_command(topic, None) for topic in some))
+                answers = await self._link.ask_of_topics(*(self.read_command(topic, None) for topic in some))
                 for topic, answer in zip(some, answers, strict=True):
                     self._compare(topic, answer)
 
-    def _compare(self, topic: str, answer: list[object]) -> None:
+    def _compare(self, topic: str, answer: list[object] | Exception) -> None:
         subscription = self._state.subscriptions.get(topic)
-        if subscription is None or not subscription.following.opened:
+        if subscription is None or not subscription.following.opened or isinstance(answer, Exception):
             return
         subscription.following.audit(parse_page(answer))
         if subscription.following.behind:
@@ -277,7 +284,14 @@ class Session:
             answers = await self._link.call(
                 [self._publish_command(one.topic, one.publisher, one.number, one.message) for one in batch]
             )
-            for answer in answers:
+            refused: dict[str, str] = {}
+            for one, answer in zip(batch, answers, strict=True):
+                if concerns_keys(answer) and one.topic not in refused:
+                    why = refused[one.topic] = state.names.explained(one.topic, answer)
+                    log.warning("Nothing is published to %s: %s", one.topic, why)
+                if one.topic in refused:  # what was sent behind it has left a gap in the numbers
+                    outbox.refused(refused[one.topic])
+                    continue
                 if isinstance(answer, Exception):
                     raise LinkLostError(f"the server refuses: {answer}")
                 kind, *facts = answer
@@ -295,7 +309,7 @@ class Session:
             if publisher.stands
         ]
         for start in range(0, len(commands), TELL_TOGETHER):
-            await self._link.ask(*commands[start : start + TELL_TOGETHER])
+            await self._link.ask_of_topics(*commands[start : start + TELL_TOGETHER])
 
     def _publish_command(self, topic: str, publisher: Publisher, number: int, message: bytes) -> Command:
         state = self._state
