@@ -95,8 +95,12 @@ class Hub:
         self.clock = self.telemetry.clock
         self.clients: dict[str, Client] = {}
         self.users = Users(self.limits)
-        message_bytes, wall = self.limits.message_bytes, self.clock.wall
-        self._admission = Admission(self.access, message_bytes=message_bytes, wall=wall)
+        self._admission = Admission(
+            self.access,
+            message_bytes=self.limits.message_bytes,
+            advice=lambda: self.advice() if self.draining else None,
+            wall=self.clock.wall,
+        )
         self.draining = False
         for setting, value in (("reconnect_seconds", reconnect_seconds), ("audit_seconds", audit_seconds)):
             if not 0 <= value < float("inf"):
@@ -187,8 +191,7 @@ class Hub:
         `ClientGoneError` just ends the block, but is raised where the client left before it began.
         """
         found = socket_of(socket)
-        advice = self.advice() if self.draining else None
-        client = Client(self, found, await self._admission.admit(found, Identity(user, expires), advice=advice))
+        client = Client(self, found, await self._admission.admit(found, Identity(user, expires)))
         self.clients[client.id] = client
         try:
             if client.user is not None:
