@@ -10,7 +10,7 @@ from socketscope.errors import MessageTooLargeError, RefusedError
 from socketscope.hub.access import CONNECTING, UNAUTHORIZED, Access, Identity
 from socketscope.hub.message import LONGEST_REASON, checked_close, checked_name
 from socketscope.hub.options import POLICY_VIOLATION
-from socketscope.hub.sockets import Socket
+from socketscope.hub.sockets import Socket, gone
 
 SERVICE_RESTART: Final = 1012
 """Close code of IANA's registry."""
@@ -35,18 +35,19 @@ class Admission:
     async def admit(self, socket: Socket, known: Identity) -> Identity:
         """Accept a connection, and give whose it is: `known`, unless a hook says so.
 
-        A user whose name can't be used is refused. Raises `RefusedError`, once the client is told.
+        A user whose name can't be used is refused. Raises `RefusedError`, once the client is told, and
+        `ClientGoneError` where it has left.
         """
         try:
             self._check_advice()
             identity = await self._identify(socket, known)
             self._check_advice()  # the hooks may have taken their time
-            return identity
         except RefusedError as error:
             code, reason = close_for(error)
             with suppress(Exception):  # the client may have left, and nobody need be told
                 await socket.send({"type": "websocket.close", "code": code, "reason": reason})
             raise
+        return identity
 
     def _check_advice(self) -> None:
         if (advice := self._advice()) is not None:
@@ -68,7 +69,7 @@ class Admission:
     async def _first(self, socket: Socket) -> str | bytes:
         message = await socket.receive()
         if message["type"] != "websocket.receive":
-            raise RefusedError(CONNECTING, UNAUTHORIZED, "left before it said who it is")
+            raise gone(message)
         data = message.get("bytes")
         first: str | bytes = message["text"] if data is None else data
         if (size := size_of(first)) > self._message_bytes:
