@@ -87,6 +87,11 @@ class Hub:
         audit_seconds: float = 0.0,
         telemetry: Telemetry | None = None,
     ) -> None:
+        if access is not None and not isinstance(access, Access):
+            raise ConfigurationError("Hub(access)", access, "an Access")
+        for pattern, options in (channels or {}).items():
+            if not isinstance(options, ChannelOptions):
+                raise ConfigurationError(f"Hub(channels)[{pattern!r}]", options, "ChannelOptions")
         self.id = secrets.token_hex(8)
         self.broker: Broker = broker or MemoryBroker()
         self.limits = limits or Limits()
