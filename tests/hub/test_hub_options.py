@@ -4,7 +4,7 @@ import pytest
 from broker_parts import eventually
 
 from socketscope.errors import ConfigurationError, MessageTooLargeError
-from socketscope.hub import Access, ChannelOptions, Hub, Identity, Limits, Tickets
+from socketscope.hub import Access, ChannelOptions, DropOldest, Hub, Identity, Limits, Tickets
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.testing import AsgiClient, capture
 
@@ -16,7 +16,13 @@ WRONG = {
     "secret": lambda: Tickets(MemoryBroker(), "short"),
     "seconds": lambda: Tickets(MemoryBroker(), "long enough for a secret", seconds=0),
     "Limits.rate": lambda: Limits(rate=-1),
+    "Limits.user_rate": lambda: Limits(user_rate="20"),
     "Limits.channels": lambda: Limits(channels=0),
+    "Limits.queue_messages": lambda: Limits(queue_messages=1.5),
+    "ChannelOptions.policy": lambda: ChannelOptions(DropOldest),
+    "Access.connect": lambda: Access(connect=5),
+    "Hub(access)": lambda: Hub(access=print),
+    "Hub(channels)['a']": lambda: Hub(channels={"a": DropOldest()}),
     "Limits.message_bytes": lambda: Limits(message_bytes=2000, queue_bytes=1000),
     "Hub(reconnect_seconds)": lambda: Hub(reconnect_seconds=-1),
     "Hub(audit_seconds)": lambda: Hub(audit_seconds=float("inf")),
@@ -54,6 +60,8 @@ async def test_what_is_published_is_checked_before_anything_happens():
                     await hub.disconnect("ann", code)
             with pytest.raises(ValueError, match="reason of a close"):
                 await hub.disconnect("ann", 4000, "ä" * 62)
+            with pytest.raises(ValueError, match="reason of a close"):
+                await hub.disconnect("ann", 4000, None)
             with pytest.raises(TypeError, match="FastAPI or Litestar"):
                 async with hub.connect("no socket"):
                     pass

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI, WebSocket
 
 from socketscope import Hub
-from socketscope.errors import RefusedError
+from socketscope.errors import ClientGoneError, RefusedError
 from socketscope.hub.brokers.base import Broker
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.hub.client import Client
@@ -51,7 +51,7 @@ async def chat(websocket: WebSocket, room: str, user: str = "") -> None:
     if not user or user in BANNED:
         await websocket.close(code=1008)
         return
-    with suppress(RefusedError):
+    with suppress(RefusedError, ClientGoneError):
         async with hub.connect(websocket, user=user) as client:
             await client.subscribe(room)
             try:

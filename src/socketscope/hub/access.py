@@ -109,6 +109,9 @@ class Access:
     def __post_init__(self) -> None:
         if not 0 < self.deadline < float("inf"):
             raise ConfigurationError("Access.deadline", self.deadline, "more than 0 seconds")
+        for name in ("connect", "authenticate", "subscribe", "publish"):
+            if (hook := getattr(self, name)) is not None and not callable(hook):
+                raise ConfigurationError(f"Access.{name}", hook, "an async function")
         if self.origins is not None:
             object.__setattr__(self, "_origins", Origins(self.origins))  # it is frozen
 

@@ -10,7 +10,7 @@ from socketscope.errors import MessageTooLargeError, RefusedError
 from socketscope.hub.access import CONNECTING, UNAUTHORIZED, Access, Identity
 from socketscope.hub.message import LONGEST_REASON, checked_close, checked_name
 from socketscope.hub.options import POLICY_VIOLATION
-from socketscope.hub.sockets import Socket
+from socketscope.hub.sockets import Socket, gone
 
 SERVICE_RESTART: Final = 1012
 """Close code of IANA's registry."""
@@ -20,29 +20,38 @@ class Admission:
     """Lets connections in, or refuses them.
 
     * `message_bytes`: largest first message.
+    * `advice`: gives when to come back, while nobody is let in any more; None: they are.
     * `wall`: the wall clock in nanoseconds.
     """
 
-    def __init__(self, access: Access, *, message_bytes: int, wall: Callable[[], int]) -> None:
+    def __init__(
+        self, access: Access, *, message_bytes: int, advice: Callable[[], str | None], wall: Callable[[], int]
+    ) -> None:
         self._access = access
         self._message_bytes = message_bytes
+        self._advice = advice
         self._wall = wall
 
-    async def admit(self, socket: Socket, known: Identity, *, advice: str | None = None) -> Identity:
+    async def admit(self, socket: Socket, known: Identity) -> Identity:
         """Accept a connection, and give whose it is: `known`, unless a hook says so.
 
-        With `advice`, when to come back, it is refused, and so is a user whose name can't be used. Raises
-        `RefusedError`, once the client is told.
+        A user whose name can't be used is refused. Raises `RefusedError`, once the client is told, and
+        `ClientGoneError` where it has left.
         """
         try:
-            if advice is not None:
-                raise RefusedError(CONNECTING, SERVICE_RESTART, advice)  # noqa: TRY301 - it is told like the others
-            return await self._identify(socket, known)
+            self._check_advice()
+            identity = await self._identify(socket, known)
+            self._check_advice()  # the hooks may have taken their time
         except RefusedError as error:
             code, reason = close_for(error)
             with suppress(Exception):  # the client may have left, and nobody need be told
                 await socket.send({"type": "websocket.close", "code": code, "reason": reason})
             raise
+        return identity
+
+    def _check_advice(self) -> None:
+        if (advice := self._advice()) is not None:
+            raise RefusedError(CONNECTING, SERVICE_RESTART, advice)
 
     async def _identify(self, socket: Socket, known: Identity) -> Identity:
         identity = self._usable(await self._access.handshake(socket.scope) or known)
@@ -60,7 +69,7 @@ class Admission:
     async def _first(self, socket: Socket) -> str | bytes:
         message = await socket.receive()
         if message["type"] != "websocket.receive":
-            raise RefusedError(CONNECTING, UNAUTHORIZED, "left before it said who it is")
+            raise gone(message)
         data = message.get("bytes")
         first: str | bytes = message["text"] if data is None else data
         if (size := size_of(first)) > self._message_bytes:

@@ -88,6 +88,11 @@ class Hub:
         audit_seconds: float = 0.0,
         telemetry: Telemetry | None = None,
     ) -> None:
+        if access is not None and not isinstance(access, Access):
+            raise ConfigurationError("Hub(access)", access, "an Access")
+        for pattern, options in (channels or {}).items():
+            if not isinstance(options, ChannelOptions):
+                raise ConfigurationError(f"Hub(channels)[{pattern!r}]", options, "ChannelOptions")
         self.id = secrets.token_hex(8)
         self.broker: Broker = broker or MemoryBroker()
         self.limits = limits or Limits()
@@ -96,8 +101,12 @@ class Hub:
         self.clock = self.telemetry.clock
         self.clients: dict[str, Client] = {}
         self.users = Users(self.limits)
-        message_bytes, wall = self.limits.message_bytes, self.clock.wall
-        self._admission = Admission(self.access, message_bytes=message_bytes, wall=wall)
+        self._admission = Admission(
+            self.access,
+            message_bytes=self.limits.message_bytes,
+            advice=lambda: self.advice() if self.draining else None,
+            wall=self.clock.wall,
+        )
         self.draining = False
         for setting, value in (("reconnect_seconds", reconnect_seconds), ("audit_seconds", audit_seconds)):
             if not 0 <= value < float("inf"):
@@ -193,8 +202,7 @@ class Hub:
         """
         self.require_loop()
         found = socket_of(socket)
-        advice = self.advice() if self.draining else None
-        client = Client(self, found, await self._admission.admit(found, Identity(user, expires), advice=advice))
+        client = Client(self, found, await self._admission.admit(found, Identity(user, expires)))
         self.clients[client.id] = client
         self.moved(client)
         try:

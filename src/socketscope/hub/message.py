@@ -144,6 +144,8 @@ def checked_close(code: int, reason: str) -> None:
     """Raise ValueError for a close code or reason that no frame may have."""
     if not isinstance(code, int) or not (1000 <= code <= 1014 or 3000 <= code <= 4999) or code in _RESERVED:
         raise ValueError(f"a close code is 1000 to 1014 or 3000 to 4999 (RFC 6455, 7.4), not {code!r:.20}")
+    if not isinstance(reason, str):
+        raise ValueError(f"the reason of a close is a str, not {reason!r:.20}")  # noqa: TRY004 - as all that is wrong
     if len(reason.encode()) > LONGEST_REASON:
         raise ValueError(f"the reason of a close has at most {LONGEST_REASON} bytes of UTF-8: {reason!r:.60}")
 

@@ -46,10 +46,17 @@ class ChannelOptions:
 
     * `policy`: what becomes of a message that finds its client's queue full.
     * `positions`: subscribers get `{"channel", "epoch", "offset", "data"}` as JSON, so that they can resume.
+
+    Raises `ConfigurationError`.
     """
 
     policy: Policy = Disconnect()
     positions: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.policy, Policy):
+            expected = "DropOldest(), DropNewest(), Coalesce() or Disconnect()"
+            raise ConfigurationError("ChannelOptions.policy", self.policy, expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +85,13 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("queue_messages", "queue_bytes", "message_bytes", "channels", "user_channels"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"Limits.{name}", getattr(self, name), "1 or more")
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ConfigurationError(f"Limits.{name}", value, "a whole number, 1 or more")
         for name in ("rate", "user_rate", "stalled_seconds", "close_seconds"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigurationError(f"Limits.{name}", getattr(self, name), "0 or more")
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
+                raise ConfigurationError(f"Limits.{name}", value, "a number, 0 or more")
         if self.message_bytes > self.queue_bytes:
             expected = f"at most queue_bytes ({self.queue_bytes}): a larger message could never wait"
             raise ConfigurationError("Limits.message_bytes", self.message_bytes, expected)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from socketscope.errors import ClientGoneError
 
 Receive = Callable[[], Coroutine[Any, Any, Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 
+NO_STATUS: Final = 1005
+ABNORMAL: Final = 1006
+"""Codes of an end without one, and without a close frame (RFC 6455, 7.4.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """`scope`, `receive` and `send` of ASGI, and how to accept; `accepted` tells whether that is done."""
+    """`scope`, `receive` and `send` of ASGI, and how to accept; `accepted` tells whether that is done.
+
+    `accept` raises `ClientGoneError` where the client has left.
+    """
 
     scope: Mapping[str, Any]
     receive: Receive
@@ -28,7 +37,7 @@ def socket_of(connection: Any) -> Socket:
     """
     if isinstance(connection, tuple) and len(connection) == 3:
         scope, receive, send = connection
-        return Socket(scope, receive, send, lambda: _accept(receive, send), accepted=False)
+        return Socket(scope, receive, send, lambda: _told_gone(_accept(receive, send)), accepted=False)
     # Their common ground: the ASGI callables under their own names, with the checks of the framework around them.
     found: list[Any] = [getattr(connection, name, None) for name in ("scope", "receive", "send", "accept")]
     scope, receive, send, accept = found
@@ -37,7 +46,12 @@ def socket_of(connection: Any) -> Socket:
             "hub.connect() takes a WebSocket of Starlette, FastAPI or Litestar, or (scope, receive, send), "
             f"not {type(connection).__name__}"
         )
-    return Socket(scope, receive, send, accept, accepted=_is_accepted(connection))
+    return Socket(scope, receive, send, lambda: _told_gone(accept()), accepted=_is_accepted(connection))
+
+
+def gone(message: Mapping[str, Any]) -> ClientGoneError:
+    """Give the error that says what `websocket.disconnect` does."""
+    return ClientGoneError(int(message.get("code") or NO_STATUS), message.get("reason") or "")
 
 
 def _is_accepted(connection: Any) -> bool:
@@ -49,6 +63,27 @@ def _is_accepted(connection: Any) -> bool:
 
 async def _accept(receive: Receive, send: Send) -> None:
     message = await receive()
+    if message["type"] == "websocket.disconnect":
+        raise gone(message)
     if message["type"] != "websocket.connect":
         raise RuntimeError(f"expected websocket.connect, the server gave {message['type']}")
     await send({"type": "websocket.accept"})
+
+
+async def _told_gone(accepting: Coroutine[Any, Any, None]) -> None:
+    try:
+        await accepting
+    except Exception as error:
+        if _is_departure(error):
+            raise ClientGoneError(ABNORMAL, "") from error
+        raise
+
+
+def _is_departure(error: Exception) -> bool:
+    # Servers raise an OSError (ASGI, "Disconnected Client - send exception"), Litestar its WebSocketDisconnect, and
+    # Starlette, where the departure is the first that it hears, a RuntimeError that names the message.
+    return (
+        isinstance(error, OSError)
+        or type(error).__name__ == "WebSocketDisconnect"
+        or (isinstance(error, RuntimeError) and "websocket.disconnect" in str(error))
+    )

@@ -45,7 +45,7 @@ class Connection(ConnectionRecord):
     messages, legal or not, nothing is raised and every end is told once.
     """
 
-    __slots__ = ("_cancels_itself", "_gone", "_raised_in", "ended_at", "outcome", "state")
+    __slots__ = ("_cancels_itself", "_gone", "_left", "_raised_in", "ended_at", "outcome", "state")
 
     def __init__(self, connection_id: str, started_at: int, started_wall: int) -> None:
         super().__init__(connection_id, started_at, started_wall)
@@ -53,6 +53,8 @@ class Connection(ConnectionRecord):
         self.outcome = ""
         self.ended_at = 0
         self._gone: BaseException | None = None
+        self._left: BaseException | None = None
+        """By which the server told that nobody waits for the answer to the handshake."""
         self._cancels_itself = False
         self._raised_in: tuple[BaseException, str] | None = None
 
@@ -84,8 +86,11 @@ class Connection(ConnectionRecord):
         protocol, by a `RuntimeError`; anything else is about the message.
         """
         self._raised_in = (error, "transmit")
-        if isinstance(error, OSError | RuntimeError) and message.get("type") in {"websocket.send", "websocket.close"}:
+        kind = message.get("type")
+        if isinstance(error, OSError | RuntimeError) and kind in {"websocket.send", "websocket.close"}:
             self._gone = error
+        if isinstance(error, OSError) and self.state is HANDSHAKE and kind in {"websocket.accept", "websocket.close"}:
+            self._left = error
 
     def receive_failed(self, error: BaseException) -> None:
         """Note that `receive()` raised."""
@@ -114,6 +119,8 @@ class Connection(ConnectionRecord):
         """Note that the application returned, or raised `error`."""
         self.handled(now)
         if self.state is HANDSHAKE:
+            if self._left is not None and (error is None or self.is_departure(error)):
+                return self._refused("abandoned", 0, now)
             return self._refused("failed", 500, now, error_type(error) if error else "")
         if self.state is not OPEN:
             return None
@@ -131,7 +138,7 @@ class Connection(ConnectionRecord):
             return self._is_cancellation(error) or self.state is ENDED or self.link_failed
         if self.state is OPEN and self._gone is None:
             return False  # the client is still there: whatever left is another's
-        if error is self._gone or type(error).__name__ in _DEPARTURES:
+        if error is self._gone or error is self._left or type(error).__name__ in _DEPARTURES:
             return True
         # Only what was raised `from` a departure: an error in the clean-up after one has it as its context.
         return isinstance(error.__cause__, Exception) and self.is_departure(error.__cause__)
@@ -200,8 +207,10 @@ class Connection(ConnectionRecord):
         return ENDED
 
 
-_DEPARTURES = frozenset({"WebSocketDisconnect", "ClientDisconnected", "ConnectionClosedOK", "ConnectionClosedError"})
-"""Exceptions by which frameworks and servers tell of a client's departure."""
+_DEPARTURES = frozenset(
+    {"WebSocketDisconnect", "ClientDisconnected", "ConnectionClosedOK", "ConnectionClosedError", "ClientGoneError"}
+)
+"""Exceptions by which frameworks, servers and the hub tell of a client's departure."""
 
 
 def _number(message: Mapping[str, Any], key: str, default: int) -> int:

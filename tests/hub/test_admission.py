@@ -1,0 +1,148 @@
+"""What happens while a client is on its way in: the hub drains, or the client leaves."""
+
+import asyncio
+
+import litestar
+import pytest
+import starlette.websockets
+
+from socketscope.errors import ClientGoneError, RefusedError
+from socketscope.hub import Access, Hub, Identity
+from socketscope.testing import AsgiClient, capture
+
+pytestmark = pytest.mark.anyio
+
+
+class Slow:
+    """Hooks that decide when they are told to."""
+
+    def __init__(self):
+        self.asked, self.decide = asyncio.Event(), asyncio.Event()
+
+    async def connect(self, handshake):
+        self.asked.set()
+        await self.decide.wait()
+        return Identity("ann")
+
+    async def authenticate(self, message):
+        return Identity(message)
+
+
+class Endpoint:
+    """Takes connections into a hub, and keeps what `hub.connect` raised."""
+
+    def __init__(self, hub, socket=tuple):
+        self.hub, self.socket = hub, socket
+        self.raised = self.entered = None
+
+    async def __call__(self, scope, receive, send):
+        try:
+            async with self.hub.connect(self.socket((scope, receive, send))) as client:
+                self.entered = client
+                async for _ in client:
+                    pass
+        except Exception as error:
+            self.raised = error
+            raise
+
+
+@pytest.mark.parametrize("hook", ["connect", "authenticate"])
+async def test_a_hub_that_drains_lets_in_nobody_whose_handshake_has_begun(hook):
+    hooks = Slow()
+    hub = Hub(access=Access(**{hook: getattr(hooks, hook)}))
+    await hub.start()
+    endpoint = Endpoint(hub)
+    client = AsgiClient(endpoint)
+    async with client:
+        if hook == "connect":
+            await hooks.asked.wait()
+        else:
+            await client.accepted()
+        await hub.drain()
+        hooks.decide.set()
+        if hook == "connect":
+            await client.accepted()
+        await client.send_text("ann")
+        closed = await client.receive()
+        await client.finished()
+    assert (closed["type"], closed["code"]) == ("websocket.close", 1012)
+    assert closed["reason"].startswith("retry-after=")
+    assert isinstance(endpoint.raised, RefusedError)
+    assert (endpoint.entered, hub.clients) == (None, {})
+    await hub.stop()
+
+
+def left_unanswered(app):
+    """The server's side of a client that leaves while the application decides, as uvicorn and ASGI tell it."""
+
+    async def served(scope, receive, _):
+        async def send(message):
+            raise OSError("the client is gone")
+
+        await app(scope, receive, send)
+
+    return served
+
+
+def starlette_socket(asgi):
+    return starlette.websockets.WebSocket(*asgi)
+
+
+def litestar_socket(asgi):
+    return litestar.WebSocket(*asgi)
+
+
+sockets = pytest.mark.parametrize("socket", [tuple, starlette_socket, litestar_socket])
+
+
+@sockets
+async def test_a_client_that_leaves_while_a_hook_decides_is_gone(socket):
+    hooks = Slow()
+    with capture() as captured:
+        async with Hub(access=Access(connect=hooks.connect), telemetry=captured.telemetry) as hub:
+            endpoint = Endpoint(hub, socket)
+            async with AsgiClient(left_unanswered(captured.watch(endpoint))) as client:
+                await hooks.asked.wait()
+                hooks.decide.set()
+    assert isinstance(client.error, ClientGoneError)
+    assert endpoint.raised.code == 1006
+    assert abandoned(captured)
+
+
+@sockets
+async def test_a_client_that_leaves_before_its_first_message_is_gone(socket):
+    with capture() as captured:
+        async with Hub(access=Access(authenticate=Slow().authenticate), telemetry=captured.telemetry) as hub:
+            endpoint = Endpoint(hub, socket)
+            async with AsgiClient(captured.watch(endpoint)) as client:
+                await client.accepted()
+                client.disconnect(4001, "never mind")
+                await client.finished()
+    assert isinstance(endpoint.raised, ClientGoneError)
+    assert (endpoint.raised.code, endpoint.raised.reason) == (4001, "never mind")
+    assert captured.event_names() == ["websocket.connection.opened", "websocket.connection.closed"]
+
+
+@sockets
+async def test_a_client_of_which_nothing_but_its_departure_is_heard_is_gone(socket):
+    scope = AsgiClient(None).scope
+    told = asyncio.Queue()
+    told.put_nowait({"type": "websocket.disconnect", "code": 1006})
+
+    async def send(message):
+        pytest.fail(f"{message} to a client that is gone")
+
+    with capture() as captured:
+        async with Hub(telemetry=captured.telemetry) as hub:
+            endpoint = Endpoint(hub, socket)
+            with pytest.raises(ClientGoneError):
+                await captured.watch(endpoint)(scope, told.get, send)
+    assert isinstance(endpoint.raised, ClientGoneError)
+    assert endpoint.raised.code == 1006
+    assert abandoned(captured)
+
+
+def abandoned(captured):
+    outcome = {"websocket.handshake.outcome": "abandoned"}
+    assert captured.value("websocket.server.handshakes", **outcome) == captured.value("websocket.server.handshakes")
+    return captured.value("websocket.server.handshakes") == 1 and captured.event_names() == []
