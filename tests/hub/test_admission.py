@@ -6,7 +6,7 @@ import litestar
 import pytest
 import starlette.websockets
 
-from socketscope.errors import ClientGoneError, RefusedError
+from socketscope.errors import ClientGoneError, ConfigurationError, RefusedError
 from socketscope.hub import Access, Hub, Identity
 from socketscope.testing import AsgiClient, capture
 
@@ -146,3 +146,18 @@ def abandoned(captured):
     outcome = {"websocket.handshake.outcome": "abandoned"}
     assert captured.value("websocket.server.handshakes", **outcome) == captured.value("websocket.server.handshakes")
     return captured.value("websocket.server.handshakes") == 1 and captured.event_names() == []
+
+
+async def name_alone(handshake):
+    return "ann"
+
+
+@pytest.mark.parametrize(
+    ("hook", "told"), [(lambda _: Identity("ann"), "make it an async function"), (name_alone, "an Identity, or None")]
+)
+async def test_a_hook_that_is_none_is_told_so(hook, told):
+    async with Hub(access=Access(connect=hook)) as hub, AsgiClient(Endpoint(hub)) as client:
+        await client.finished()
+    assert isinstance(client.error, ConfigurationError)
+    assert "Access.connect" in str(client.error)
+    assert told in str(client.error)

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qs
 
 from socketscope.errors import BrokerUnavailableError, ConfigurationError, RefusedError
@@ -23,6 +23,7 @@ TIMEOUT: Final = 3008
 TRY_AGAIN_LATER: Final = 1013
 
 CONNECTING: Final = "connecting"
+Answer = TypeVar("Answer")
 
 
 def checked_expiry(expires: float | None) -> float | None:
@@ -122,7 +123,7 @@ class Access:
             raise RefusedError(CONNECTING, FORBIDDEN, "this origin may not connect")
         if self.connect is None:
             return None
-        return await self._identity(self.connect(asked))
+        return await self._identity("connect", _asked("connect", self.connect(asked)))
 
     async def first_message(self, message: Callable[[], Awaitable[str | bytes]]) -> Identity | None:
         """Decide by the first message. Raises `RefusedError`, and what `message` raises."""
@@ -131,21 +132,21 @@ class Access:
             return None
 
         async def checked() -> Identity | None:
-            return await check(await message())
+            return await _asked("authenticate", check(await message()))
 
-        return await self._identity(checked())
+        return await self._identity("authenticate", checked())
 
     async def may_subscribe(self, client: Client, channel: str) -> None:
         """Raise `RefusedError` where a client may not join a channel."""
-        if self.subscribe is not None and not await self.subscribe(client, channel):
+        if self.subscribe is not None and not await _asked("subscribe", self.subscribe(client, channel)):
             raise RefusedError(f"joining {channel!r:.60}", FORBIDDEN, "not allowed")
 
     async def may_publish(self, client: Client, channel: str, message: Message) -> None:
         """Raise `RefusedError` where a client may not publish."""
-        if self.publish is not None and not await self.publish(client, channel, message):
+        if self.publish is not None and not await _asked("publish", self.publish(client, channel, message)):
             raise RefusedError(f"publishing in {channel!r:.60}", FORBIDDEN, "not allowed")
 
-    async def _identity(self, asked: Awaitable[Identity | None]) -> Identity:
+    async def _identity(self, hook: str, asked: Awaitable[Identity | None]) -> Identity:
         try:
             async with asyncio.timeout(self.deadline) as limit:
                 identity = await asked
@@ -157,4 +158,12 @@ class Access:
             raise RefusedError(CONNECTING, TRY_AGAIN_LATER, "try again later") from error
         if identity is None:
             raise RefusedError(CONNECTING, UNAUTHORIZED, "not authenticated")
+        if not isinstance(identity, Identity):
+            raise ConfigurationError(f"what Access.{hook} gives", identity, "an Identity, or None")
         return identity
+
+
+def _asked(hook: str, answer: Awaitable[Answer]) -> Awaitable[Answer]:
+    if not isinstance(answer, Awaitable):
+        raise ConfigurationError(f"what Access.{hook} gives", answer, "something to await: make it an async function")
+    return answer
