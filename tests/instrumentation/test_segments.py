@@ -35,6 +35,13 @@ def looked_after(monkeypatch: pytest.MonkeyPatch) -> Segments:
     return Segments()
 
 
+def many(looked_after: Segments) -> list[One]:
+    ones = [One() for _ in range(MANY)]
+    for one in ones:
+        looked_after.add(one)
+    return ones
+
+
 async def turns(until: Callable[[], object]) -> None:
     async with asyncio.timeout(30):
         while not until():
@@ -44,9 +51,7 @@ async def turns(until: Callable[[], object]) -> None:
 
 @pytest.mark.anyio
 async def test_between_some_and_the_next_the_event_loop_goes_round(looked_after: Segments) -> None:
-    ones = [One() for _ in range(MANY)]
-    for one in ones:
-        looked_after.add(one)
+    ones = many(looked_after)
     await turns(lambda: all(one.ended for one in ones))
     assert [len(one.ended) for one in ones] == [1] * MANY
     at_once = Counter(one.ended[0] for one in ones)
@@ -56,9 +61,7 @@ async def test_between_some_and_the_next_the_event_loop_goes_round(looked_after:
 
 @pytest.mark.anyio
 async def test_one_that_left_meanwhile_has_no_segment_more(looked_after: Segments) -> None:
-    ones = [One() for _ in range(MANY)]
-    for one in ones:
-        looked_after.add(one)
+    ones = many(looked_after)
     await turns(lambda: any(one.ended for one in ones))
     left = [one for one in ones if not one.ended]
     for one in left:

@@ -19,10 +19,11 @@ from socketscope.hub.outbox import Lane
 from socketscope.hub.outgoing import Outgoing
 from socketscope.hub.quota import Rate, User
 from socketscope.hub.resume import Joined
-from socketscope.hub.sockets import Socket
+from socketscope.hub.sockets import Socket, gone
 from socketscope.hub.subscription import Subscription
 from socketscope.hub.wire import wire_of
 from socketscope.instrumentation import current
+from socketscope.instrumentation.connection import NO_STATUS
 from socketscope.instrumentation.direct import server_send
 from socketscope.telemetry.ledger import CLOSED, SLOW
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 NORMAL: Final = 1000
 UNSUPPORTED_DATA: Final = 1003
-NO_STATUS: Final = 1005
 """Close codes of RFC 6455, 7.4.1."""
 LOOK_AGAIN_SECONDS: Final = 60.0
 """Longest wait for a moment of the wall clock."""
@@ -141,7 +141,8 @@ class Client:
         message = await self._socket.receive()
         if message["type"] != "websocket.receive":
             if self.link.state is State.OPEN:
-                self._ended = (int(message.get("code") or NO_STATUS), message.get("reason") or "")
+                left = gone(message)
+                self._ended = (left.code, left.reason)
             self.lost()
             raise ClientGoneError(*self._ended)
         data = message.get("bytes")

@@ -113,8 +113,8 @@ class Hub:
                 raise ConfigurationError(f"Hub({setting})", value, "0 or more")
         self._reconnect_seconds = reconnect_seconds
         self._audit_seconds = audit_seconds
-        self._entered = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        """In which it is entered; None while it is not."""
         self._patrol: asyncio.Task[None] | None = None
         self._options = dict(channels or {})
         accumulators = self.telemetry.accumulators
@@ -136,15 +136,14 @@ class Hub:
 
     async def start(self) -> None:
         """Begin. Raises `BrokerUnavailableError`, and RuntimeError where it has begun already."""
-        if self._entered:
+        if self._loop is not None:
             raise RuntimeError("this hub is entered already: enter it once for each process, in the lifespan")
-        self._entered = True
+        self._loop = asyncio.get_running_loop()
         try:
             await self.broker.start(self)
         except BaseException:
-            self._entered = False
+            self._loop = None
             raise
-        self._loop = asyncio.get_running_loop()
         self.telemetry.accumulators.brokers.add(self.broker.system, self.broker.telemetry)
         self.carriers = Carriers()
         self.draining = False
@@ -182,7 +181,6 @@ class Hub:
             await asyncio.wait(self._tasks)
         await self.carriers.stop()
         await self.broker.stop()
-        self._entered = False
         self._loop = None
 
     # What applications call --------------------------------

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from socketscope.errors import ClientGoneError
+from socketscope.instrumentation.connection import ABNORMAL, NO_STATUS
 
 Receive = Callable[[], Coroutine[Any, Any, Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
-
-NO_STATUS: Final = 1005
-ABNORMAL: Final = 1006
-"""Codes of an end without one, and without a close frame (RFC 6455, 7.4.1)."""
 
 
 @dataclass(frozen=True, slots=True)
