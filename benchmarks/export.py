@@ -49,8 +49,8 @@ def filled(sets: int) -> Any:
                 flow.bytes += flow.count_apart("x" * size)
         traffic.handling.record(80_000)
         traffic.first_message.record(300_000)
-        accumulators.handshake(where, "accepted", 101, 500_000)
-        accumulators.ended(where, 1000, "client", "", 12.5)
+        accumulators.connections.answered(where, "accepted", 101, 500_000)
+        accumulators.connections.ended(where, 1000, "client", "", 12.5, was_open=False)
     return telemetry
 
 

@@ -406,7 +406,7 @@ class AnyOrder(RuleBasedStateMachine):
     def the_gauge_is_exact(self):
         if self.pairs:
             opened = sum(one.state == "open" for one in self.expected())
-            assert sum(self.captured.telemetry.accumulators.active.values()) == opened
+            assert sum(self.captured.telemetry.accumulators.connections.active().values()) == opened
             assert len(self.captured.telemetry.live) == opened
             assert self.captured.reporter.failures == 0
 

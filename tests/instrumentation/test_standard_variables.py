@@ -30,7 +30,7 @@ async def talk(app):
 config = uvicorn.Config(app, log_config=None)
 config.load()
 asyncio.run(talk(config.loaded_app))
-print("handshakes:", sum(process_telemetry().accumulators.handshakes.values()))
+print("handshakes:", sum(process_telemetry().accumulators.connections.handshakes().values()))
 """
 
 CONFIGURATION = """

@@ -152,8 +152,8 @@ async def test_a_router_whose_lifespan_did_not_run_says_so_in_place_of_zeros() -
 async def test_a_drifting_gauge_is_unhealthy(own_telemetry: Telemetry) -> None:
     async with served(chat()) as (api, _):
         # A connection that left the gauge without leaving the table: what the audit at collection is there for.
-        own_telemetry.accumulators.active[("/ws", 80)] += 3
-        own_telemetry.accumulators.correct_active(own_telemetry.live.count_by_place())
+        own_telemetry.accumulators.connections._active["/ws", 80] += 3
+        own_telemetry.accumulators.connections.audited(own_telemetry.live.count_by_place())
         answer = await api.get("/health")
         assert answer.status_code == 503
         assert answer.json()["reasons"] == ["the gauge of open connections was off by 3 and was corrected"]

@@ -1,4 +1,3 @@
-from collections import Counter
 from threading import Event, Thread, stack_size
 
 from socketscope import semconv
@@ -72,16 +71,6 @@ def test_there_are_no_more_cells_than_threads_at_once_and_what_those_that_ended_
     assert [flow[2:] for flow in accumulators.channel_flows() if flow[1] == "receive"] == [(200, 0)]
 
 
-def test_a_gauge_that_drifted_is_corrected_and_told() -> None:
-    accumulators = Accumulators(start_ns=0)
-    accumulators.active[("/ws", 80)] = 5
-    accumulators.correct_active(Counter({("/ws", 80): 3, ("/other", 80): 1}))
-    assert accumulators.active == {("/ws", 80): 3, ("/other", 80): 1}
-    assert accumulators.drift == 3
-    accumulators.correct_active(Counter({("/ws", 80): 3, ("/other", 80): 1}))
-    assert accumulators.drift == 3
-
-
 def test_ten_thousand_channels_make_no_more_than_the_limit_and_other() -> None:
     accumulators = Accumulators(start_ns=0, channel_limit=100)
     for number in range(10_000):
@@ -91,16 +80,6 @@ def test_ten_thousand_channels_make_no_more_than_the_limit_and_other() -> None:
     assert len(flows) == 101
     assert sum(messages for _, _, messages, _ in flows) == 10_000
     assert accumulators.channel_cap.folded == 9_900
-
-
-def test_two_thousand_close_codes_make_a_bounded_number_of_attribute_sets() -> None:
-    accumulators = Accumulators(start_ns=0)
-    for code in (1000, 1001, *range(3000, 5000)):
-        accumulators.ended(("/ws", 80), code, "client", "", 1.0)
-    closed = accumulators.closed()
-    assert len({code for _, code, _, _ in closed}) == 2 + 20 + 1
-    assert sum(closed.values()) == 2002
-    assert accumulators.code_cap.folded == 1980
 
 
 def connected(accumulators: Accumulators, *channels: str) -> ConnectionRecord:

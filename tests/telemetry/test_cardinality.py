@@ -11,8 +11,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from socketscope import semconv
 from socketscope.semconv import OTHER
-from socketscope.telemetry.accumulators import CODE_LIMIT, ERROR_LIMIT, OWN_STATUSES, PORT_LIMIT, STATUS_LIMIT
+from socketscope.telemetry.accumulators import ERROR_LIMIT, PORT_LIMIT
 from socketscope.telemetry.cardinality import MOST_NAMES, SETS, Cap, SetCap
+from socketscope.telemetry.connections import CODE_LIMIT, OWN_STATUSES, STATUS_LIMIT
 from socketscope.telemetry.process import Telemetry
 
 OF_THE_SDK = 2_000
@@ -69,7 +70,7 @@ def test_ten_thousand_routes_at_as_many_ports() -> None:
     for number in range(10_000):
         where = watched.counts.where(f"/{number}", number)
         watched.counts.traffic(where).receive.text[3] += 1
-        watched.counts.handshake(where, "accepted", 101, 1)
+        watched.counts.connections.answered(where, "accepted", 101, 1)
     assert sum(watched.values(semconv.MESSAGES, semconv.HTTP_ROUTE).values()) == 10_000
     assert len(watched.values(semconv.MESSAGES, semconv.HTTP_ROUTE)) == 101
     ports = watched.values(semconv.HANDSHAKE_DURATION, semconv.SERVER_PORT)
@@ -89,7 +90,7 @@ def test_every_route_at_every_port_is_bounded_as_a_pair() -> None:
 def test_two_thousand_close_codes() -> None:
     watched = Watched()
     for code in range(3000, 5000):
-        watched.counts.ended(("/ws", 80), code, "client", "", 1.0)
+        watched.counts.connections.ended(("/ws", 80), code, "client", "", 1.0, was_open=True)
     values = watched.values(semconv.CLOSED_CONNECTIONS, semconv.CLOSE_CODE)
     assert sum(values.values()) == 2_000
     assert (len(values), values[OTHER]) == (CODE_LIMIT + 1, 2_000 - CODE_LIMIT)
@@ -102,7 +103,7 @@ def test_exception_classes_made_on_the_fly() -> None:
     for number in range(5_000):
         error = type(f"Error{number}", (Exception,), {}).__qualname__
         watched.counts.error(("/ws", 80), error, "handle")
-        watched.counts.ended(("/ws", 80), 1006, "server", error, 1.0)
+        watched.counts.connections.ended(("/ws", 80), 1006, "server", error, 1.0, was_open=True)
     for metric in (semconv.ERRORS_TOTAL, semconv.CLOSED_CONNECTIONS, semconv.CONNECTION_DURATION):
         values = watched.values(metric, semconv.ERROR_TYPE)
         assert sum(values.values()) == 5_000
@@ -112,7 +113,7 @@ def test_exception_classes_made_on_the_fly() -> None:
 def test_statuses_of_any_number() -> None:
     watched = Watched()
     for status in range(10_000):
-        watched.counts.handshake(("/ws", 80), "denied", status, 1)
+        watched.counts.connections.answered(("/ws", 80), "denied", status, 1)
     values = watched.values(semconv.HANDSHAKES, semconv.HTTP_STATUS)
     assert sum(values.values()) == 10_000
     assert len(values) <= len(OWN_STATUSES) + STATUS_LIMIT + 1
@@ -124,7 +125,7 @@ def test_values_that_are_all_known_in_combinations_that_are_not() -> None:
     for route in routes:
         for code in codes:
             for error in errors:
-                watched.counts.ended((f"/{route}", 80), code, "server", f"E{error}", 1.0)
+                watched.counts.connections.ended((f"/{route}", 80), code, "server", f"E{error}", 1.0, was_open=True)
     total = len(routes) * len(codes) * len(errors)
     assert sum(watched.values(semconv.CLOSED_CONNECTIONS, semconv.CLOSE_CODE).values()) == total
     assert len(watched.points(semconv.CLOSED_CONNECTIONS)) == SETS + 1

@@ -34,8 +34,8 @@ async def test_a_gauge_that_is_wrong_is_mended_at_the_next_collection(off: int) 
         async with AsgiClient(captured.watch(echo), "/ws") as client:
             await client.accepted()
             await say(client, "one")
-            (where,) = captured.telemetry.accumulators.active
-            captured.telemetry.accumulators.active[where] += off
+            (where,) = captured.telemetry.accumulators.connections.active()
+            captured.telemetry.accumulators.connections._active[where] += off
             assert told(captured) == (1, abs(off), 2)
             await say(client, "two")
             assert told(captured) == (1, abs(off), 4)

@@ -50,7 +50,7 @@ def periodic(exporter: MetricExporter) -> PeriodicExportingMetricReader:
 
 def shake_hands(telemetry: Telemetry) -> None:
     accumulators = telemetry.accumulators
-    accumulators.handshake(accumulators.where("/ws", 80), "accepted", 101, 1_000_000)
+    accumulators.connections.answered(accumulators.where("/ws", 80), "accepted", 101, 1_000_000)
 
 
 def test_every_reader_gets_histograms_in_its_own_temporality() -> None:

@@ -22,7 +22,9 @@ def test_a_forked_child_begins_at_zero() -> None:
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
-            os.write(write, f"{len(telemetry.live)} {sum(telemetry.accumulators.active.values())}".encode())
+            os.write(
+                write, f"{len(telemetry.live)} {sum(telemetry.accumulators.connections.active().values())}".encode()
+            )
             os._exit(0)
         os.waitpid(child, 0)
         assert os.read(read, 100) == b"0 0"

@@ -70,7 +70,7 @@ def set_up(temporality: AggregationTemporality) -> tuple[Telemetry, Kept, MeterP
 
 def handshakes(telemetry: Telemetry, number: int) -> None:
     for _ in range(number):
-        telemetry.accumulators.handshake(("/ws", 80), "accepted", 101, 1_000_000)
+        telemetry.accumulators.connections.answered(("/ws", 80), "accepted", 101, 1_000_000)
 
 
 NAME = "websocket.server.handshake.duration"
@@ -128,7 +128,7 @@ def test_histograms_leave_in_pieces_too() -> None:
     telemetry, inner, provider = set_up(AggregationTemporality.CUMULATIVE)
     number = 2 * POINTS + 7
     for port in range(number):
-        telemetry.accumulators.handshake(("/ws", port), "accepted", 101, 1_000_000)
+        telemetry.accumulators.connections.answered(("/ws", port), "accepted", 101, 1_000_000)
     provider.shutdown()
     pieces = inner.points(NAME)
     assert [len(points) for points in pieces] == [POINTS, POINTS, 7]
@@ -203,7 +203,7 @@ def test_the_environment_chooses_temporality_and_aggregation(monkeypatch: pytest
 def test_the_lives_of_connections_are_exponential_too() -> None:
     telemetry = Telemetry()
     for seconds in (0.3, 5.0, 5.1, 4000.0):
-        telemetry.accumulators.ended(("/ws", 80), 1000, "client", "", seconds)
+        telemetry.accumulators.connections.ended(("/ws", 80), 1000, "client", "", seconds, was_open=True)
     appender = HistogramAppender(telemetry, AggregationTemporality.DELTA, ExponentialBucketHistogramAggregation())
     ((metric,), (later,)) = appender.metrics(), appender.metrics()
     (point,) = metric.data.data_points

@@ -303,9 +303,7 @@ class Reporter:
     def _refused(self, watched: Watched) -> None:
         self._locate(watched, accepted=False)
         self._describe(watched)
-        self.telemetry.accumulators.handshake(
-            watched.where, watched.outcome, watched.status, watched.ended_at - watched.started_at
-        )
+        self.telemetry.refused(watched, outcome=watched.outcome, nanoseconds=watched.ended_at - watched.started_at)
         if watched.handshake_span is not None:
             self._spans.answered(
                 watched.handshake_span,

@@ -40,7 +40,7 @@ class OwnService:
         self._samples: deque[_Sample] = deque(maxlen=11)
         self._system = system_metrics()
         self._day: tuple[int, Stats] | None = None
-        self._drift = (telemetry.clock.monotonic(), telemetry.accumulators.drift)
+        self._drift = (telemetry.clock.monotonic(), telemetry.accumulators.connections.drift)
 
     def metrics(self) -> Metrics:
         """Answer `GET /metrics`."""
@@ -50,9 +50,8 @@ class OwnService:
             [(text + binary, size) for _, direction, text, binary, size in flows if direction == wanted]
             for wanted in ("transmit", "receive")
         )
-        closed = accumulators.closed()
+        closed, handshakes = accumulators.connections.closed(), accumulators.connections.handshakes()
         with accumulators.lock:
-            handshakes = dict(accumulators.handshakes)
             errors = sum(accumulators.errors.values())
         live = telemetry.live.records()
         now = datetime.now(UTC)
@@ -138,7 +137,7 @@ class OwnService:
 
     def health(self) -> Health:
         """Answer `GET /health`: unhealthy where the gauge of open connections had to be corrected."""
-        now, drift = self._telemetry.clock.monotonic(), self._telemetry.accumulators.drift
+        now, drift = self._telemetry.clock.monotonic(), self._telemetry.accumulators.connections.drift
         seen_at, seen = self._drift
         if drift == seen or now - seen_at > DRIFT_SECONDS * 1e9:
             self._drift = (now, drift)

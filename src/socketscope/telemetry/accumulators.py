@@ -11,20 +11,20 @@ lock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from socketscope import semconv
 from socketscope.semconv import OTHER
 from socketscope.telemetry.broker import Brokers
-from socketscope.telemetry.cardinality import Cap, SetCap
+from socketscope.telemetry.cardinality import Cap, SetCap, bounded_number
+from socketscope.telemetry.connections import ELSEWHERE, Connections, Where
 from socketscope.telemetry.exemplars import Exemplar, Exemplars
 from socketscope.telemetry.histogram import (
     DURATION_EXPONENT,
     NS,
     SIZE_EXPONENT,
-    Bounded,
     Durations,
     Histogram,
     Sizes,
@@ -41,32 +41,16 @@ if TYPE_CHECKING:
     from socketscope.telemetry.record import ConnectionRecord
     from socketscope.telemetry.tally import Share
 
-K = TypeVar("K")
-V = TypeVar("V")
-
 Attributes = dict[str, str | int]
-Where = tuple[str, str | int | None]
-"""Route and server port of a connection; either may be `_other`."""
-
 DIRECTIONS = ("receive", "transmit")
 
 _FOLDED = 0
 """In the place of a thread: what any of them adds to under the lock."""
 
-PROTOCOL_CODES = {code: str(code) for code in range(1000, 1016)}
-"""Close codes of RFC 6455, 7.4.1, and of IANA's registry: a value of their own on metrics."""
-CODE_LIMIT = 20
-"""How many other close codes (3000 to 4999 are free to use, by clients too) have one; the rest is `_other`."""
 PORT_LIMIT = 10
 """How many ports of the server have a value of their own: some servers take it from the request."""
-OWN_STATUSES = frozenset({0, 101, 403, 500})
-"""HTTP statuses of ASGI itself, 0 for none: a value of their own on metrics."""
-STATUS_LIMIT = 40
-"""How many others: an application may answer any number."""
 ERROR_LIMIT = 50
 """How many classes of exceptions: some are made as the program runs."""
-
-_ELSEWHERE: Where = (OTHER, None)
 
 
 class Accumulators:
@@ -77,25 +61,19 @@ class Accumulators:
         self.channel_cap = Cap(channel_limit)
         self.route_cap = Cap(route_limit)
         self.port_cap = Cap(PORT_LIMIT)
-        self.code_cap = Cap(CODE_LIMIT)
-        self.status_cap = Cap(STATUS_LIMIT)
         self.error_cap = Cap(ERROR_LIMIT)
         self.place_cap = SetCap(2 * route_limit)
         self.set_cap = SetCap()
         self._places: set[Where] = set()
         self.lock = Lock()
+        self.connections = Connections(self.lock, error_cap=self.error_cap, set_cap=self.set_cap)
         self._writer = Writer(Numbers())
         self._traffic: dict[tuple[int, Where], Traffic] = {}
         self._channels: dict[tuple[int, str], ChannelTraffic] = {}
-        self.active: Counter[Where] = Counter()
         self.subscribers: Counter[str] = Counter()
-        self.handshakes: Counter[tuple[Where, str, str | int]] = Counter()
         self.errors: Counter[tuple[Where, str, str]] = Counter()
         self.packets: Counter[tuple[int, str]] = Counter()
         """Packets of engine.io by the number of their type (-1: another) and direction."""
-        self._handshake_durations: dict[tuple[Where, str], Durations] = {}
-        self._connection_durations: dict[tuple[Where, str, str, str], Bounded] = {}
-        self.drift = 0
         self.exemplars = Exemplars()
         self.ledgers = Ledgers()
         self.brokers = Brokers()
@@ -108,9 +86,9 @@ class Accumulators:
         where: Where = (self.route_cap.admit(route), port)
         if where in self._places:  # most are, and a lock is not needed to see it
             return where
-        where = (where[0], None if port is None else _bounded(self.port_cap, port))
+        where = (where[0], None if port is None else bounded_number(self.port_cap, port))
         with self.lock:
-            where = self.place_cap.admit(where, self._places, _ELSEWHERE)
+            where = self.place_cap.admit(where, self._places, ELSEWHERE)
             self._places.add(where)
         return where
 
@@ -120,8 +98,7 @@ class Accumulators:
             semconv.CHANNEL.name: self.channel_cap.folded,
             semconv.HTTP_ROUTE.name: self.route_cap.folded + self.place_cap.folded,
             semconv.SERVER_PORT.name: self.port_cap.folded,
-            semconv.CLOSE_CODE.name: self.code_cap.folded,
-            semconv.HTTP_STATUS.name: self.status_cap.folded,
+            **self.connections.folded(),
             semconv.ERROR_TYPE.name: self.error_cap.folded,
             semconv.OVERFLOW_SETS: self.set_cap.folded,
         }
@@ -168,49 +145,10 @@ class Accumulators:
         with self.lock:
             record.take_no_part(share)
 
-    def opened(self, record: ConnectionRecord) -> None:
-        """Count a connection in (call with `lock` held), its handshake, and the channels that it joined during that."""
-        self.active[record.where] += 1
-        for channel in record.channels.values():
-            self.subscribers[channel] += 1
-        self._handshake(record.where, "accepted", 101, record.accepted_at - record.started_at)
-
-    def left(self, record: ConnectionRecord) -> None:
-        """Count it out (call with `lock` held)."""
-        self.active[record.where] -= 1
-        for channel in record.channels.values():
-            self.subscribers[channel] -= 1
-
-    def handshake(self, where: Where, outcome: str, status: int, nanoseconds: int) -> None:
-        """Count a finished handshake; that of an accepted connection is counted by `opened`."""
-        bounded = status if status in OWN_STATUSES else _bounded(self.status_cap, status)
-        with self.lock:
-            self._handshake(where, outcome, bounded, nanoseconds)
-
-    def _handshake(self, where: Where, outcome: str, status: str | int, nanoseconds: int) -> None:
-        counted, key = (where, outcome, status), (where, outcome)
-        if counted not in self.handshakes:
-            counted = self.set_cap.admit(counted, self.handshakes, (_ELSEWHERE, outcome, 0))
-        self.handshakes[counted] += 1
-        durations = self._handshake_durations.get(key)
-        if durations is None:
-            durations = self._handshake_durations[key] = Durations()
-        durations.record(nanoseconds)
-
-    def ended(self, where: Where, code: int, initiator: str, error: str, seconds: float) -> None:
-        """Count the end of a connection (call with `lock` held); `error` is the exception's class or empty."""
-        bounded = PROTOCOL_CODES.get(code) or self.code_cap.admit(str(code))
-        key = (where, bounded, initiator, error and self.error_cap.admit(error))
-        durations = self._connection_durations.get(key)
-        if durations is None:
-            key = self.set_cap.admit(key, self._connection_durations, (_ELSEWHERE, OTHER, initiator, error and OTHER))
-            durations = self._connection_durations.setdefault(key, Bounded(semconv.CONNECTION_SECONDS))
-        durations.record(seconds)
-
-    def closed(self) -> dict[tuple[Where, str, str, str], int]:
-        """Give how many connections have ended, by place, code, initiator and error."""
-        with self.lock:
-            return {key: sum(durations.counts) for key, durations in self._connection_durations.items()}
+    def entered(self, channels: Iterable[str], change: int) -> None:
+        """Count a connection into (+1) or out of (-1) channels with bounded names (call with `lock` held)."""
+        for channel in channels:
+            self.subscribers[channel] += change
 
     def subscribed(self, channel: str, change: int) -> None:
         """Count a connection into (+1) or out of (-1) a channel whose name is bounded already."""
@@ -221,7 +159,7 @@ class Accumulators:
         """Count an exception of a handler."""
         error = self.error_cap.admit(error)
         with self.lock:
-            self.errors[self.set_cap.admit((where, error, phase), self.errors, (_ELSEWHERE, OTHER, phase))] += 1
+            self.errors[self.set_cap.admit((where, error, phase), self.errors, (ELSEWHERE, OTHER, phase))] += 1
 
     def exemplar(
         self, metric: semconv.Metric, where: Where, value_ns: int, wall_ns: int, span_context: SpanContext | None
@@ -243,14 +181,6 @@ class Accumulators:
         """Count the answer to a ping."""
         with self.lock:
             self._pings.setdefault(where, Durations()).record(nanoseconds)
-
-    def correct_active(self, live: Counter[Where]) -> None:
-        """Make the gauge equal to the live table (call with `lock` held) and count what was wrong."""
-        for where in self.active.keys() | live.keys():
-            off = abs(self.active[where] - live[where])
-            if off:
-                self.drift += off
-                self.active[where] = live[where]
 
     def flows(self) -> Iterator[tuple[Where, str, int, int, int]]:
         """Yield `(where, direction, text messages, binary messages, bytes)` summed over the threads."""
@@ -278,17 +208,19 @@ class Accumulators:
     def histograms(self) -> Iterator[Histogram]:
         """Yield every histogram that has a measurement; one after the other, so that they need not all be held."""
         yield from self._message_histograms()
-        for key, durations in self._now(self._handshake_durations):
+        for key, durations in self.connections.handshake_durations():
             attributes = place(key[0]) | {semconv.HANDSHAKE_OUTCOME.name: key[1]}
             yield self._durations(semconv.HANDSHAKE_DURATION, attributes, [durations])
-        for closed, bounded in self._now(self._connection_durations):
+        for closed, bounded in self.connections.durations():
             with self.lock:
                 counts, cells, seconds = list(bounded.counts), list(bounded.cells), bounded.total
             attributes = close_attributes(*closed)
             yield Histogram(
                 semconv.CONNECTION_DURATION, attributes, self.start_ns, counts, seconds, cells, DURATION_EXPONENT
             )
-        for where, durations in self._now(self._pings):
+        with self.lock:
+            pings = list(self._pings.items())
+        for where, durations in pings:
             yield self._durations(semconv.PING_DURATION, place(where), [durations])
         if any(cells := list(self.queues.cells)):
             yield Histogram(
@@ -298,10 +230,6 @@ class Accumulators:
             if any(cells):
                 attributes = {semconv.MESSAGING_SYSTEM.name: system}
                 yield self._of_durations(semconv.BROKER_DURATION, attributes, cells, total)
-
-    def _now(self, histograms: dict[K, V]) -> list[tuple[K, V]]:
-        with self.lock:
-            return list(histograms.items())
 
     def _message_histograms(self) -> Iterator[Histogram]:
         by_place: dict[Where, list[Traffic]] = {}
@@ -352,10 +280,6 @@ class Accumulators:
 def _summed(cells: Sequence[Sequence[int]]) -> list[int]:
     """Add cells of several threads; what is given is nobody else's."""
     return [sum(each) for each in zip(*cells, strict=True)] if len(cells) > 1 else list(cells[0])
-
-
-def _bounded(cap: Cap, number: int) -> str | int:
-    return number if cap.admit(str(number)) != OTHER else OTHER
 
 
 def place(where: Where) -> Attributes:

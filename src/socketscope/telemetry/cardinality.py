@@ -92,3 +92,8 @@ class SetCap:
             return key
         self.folded += 1
         return otherwise
+
+
+def bounded_number(cap: Cap, number: int) -> str | int:
+    """Give a number, or `_other` where it has no place."""
+    return number if cap.admit(str(number)) != OTHER else OTHER

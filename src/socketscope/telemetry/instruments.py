@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation, get_meter
 
 from socketscope import __version__, semconv
-from socketscope.telemetry.accumulators import Where, close_attributes, place
+from socketscope.telemetry.accumulators import close_attributes, place
+from socketscope.telemetry.connections import Where
 from socketscope.telemetry.ledger import REASONS
 
 if TYPE_CHECKING:
@@ -43,21 +44,18 @@ def _active(telemetry: Telemetry) -> Iterator[Observation]:
     accumulators = telemetry.accumulators
     with accumulators.lock:
         # Taken under the lock that every +1 and -1 takes, so that a connection between the two is not called drift.
-        accumulators.correct_active(telemetry.live.count_by_place())
-        active = dict(accumulators.active)
+        active = accumulators.connections.audited(telemetry.live.count_by_place())
     for where, count in active.items():
         yield Observation(count, place(where))
 
 
 def _closed(telemetry: Telemetry) -> Iterator[Observation]:
-    for key, count in telemetry.accumulators.closed().items():
+    for key, count in telemetry.accumulators.connections.closed().items():
         yield Observation(count, close_attributes(*key))
 
 
 def _handshakes(telemetry: Telemetry) -> Iterator[Observation]:
-    with telemetry.accumulators.lock:
-        handshakes = dict(telemetry.accumulators.handshakes)
-    for (where, outcome, status), count in handshakes.items():
+    for (where, outcome, status), count in telemetry.accumulators.connections.handshakes().items():
         attributes = place(where) | {semconv.HANDSHAKE_OUTCOME.name: outcome}
         if status:
             attributes[semconv.HTTP_STATUS.name] = status
@@ -93,7 +91,7 @@ def _oldest(telemetry: Telemetry, moment: str) -> Iterator[Observation]:
         at = getattr(record, moment)
         earliest[record.where] = min(at, earliest.get(record.where, at))
     # A place that is known and empty reports 0: a gauge that falls silent would keep its last value for minutes.
-    for where in list(telemetry.accumulators.active):
+    for where in telemetry.accumulators.connections.active():
         yield Observation((now - earliest.get(where, now)) / 1e9, place(where))
 
 
@@ -167,7 +165,7 @@ def _overflow(telemetry: Telemetry) -> Iterator[Observation]:
 
 
 def _drift(telemetry: Telemetry) -> Iterator[Observation]:
-    yield Observation(telemetry.accumulators.drift)
+    yield Observation(telemetry.accumulators.connections.drift)
 
 
 _OBSERVED: tuple[tuple[semconv.Metric, Observe], ...] = (

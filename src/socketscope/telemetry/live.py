@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import NamedTuple
 
-from socketscope.telemetry.accumulators import Where
+from socketscope.telemetry.connections import Where
 from socketscope.telemetry.record import ConnectionRecord
 
 

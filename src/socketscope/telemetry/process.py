@@ -89,16 +89,27 @@ class Telemetry:
         accumulators = self.accumulators
         with accumulators.lock:
             self.live.add(record)
-            accumulators.opened(record)
+            accumulators.connections.answered(record.where, "accepted", 101, record.accepted_at - record.started_at)
+            if record.channels:
+                accumulators.entered(record.channels.values(), 1)
+
+    def refused(self, record: ConnectionRecord, *, outcome: str, nanoseconds: int) -> None:
+        """Count a handshake that came to nothing, after so many nanoseconds."""
+        accumulators = self.accumulators
+        with accumulators.lock:
+            accumulators.connections.answered(record.where, outcome, record.status, nanoseconds)
 
     def ended(self, record: ConnectionRecord, *, now_wall: int, duration: float) -> None:
         """Count a connection out; `duration` in seconds."""
         accumulators = self.accumulators
         accumulators.fold(record)
         with accumulators.lock:
-            if self.live.remove(record):
-                accumulators.left(record)
-            accumulators.ended(record.where, record.code or 0, record.initiator, record.error_type, duration)
+            was_open = self.live.remove(record)
+            if was_open and record.channels:
+                accumulators.entered(record.channels.values(), -1)
+            accumulators.connections.ended(
+                record.where, record.code or 0, record.initiator, record.error_type, duration, was_open=was_open
+            )
         if self.ring is not None:
             self.ring.add(record, now_wall=now_wall, duration=duration)
 

@@ -6,7 +6,8 @@ from itertools import islice
 from typing import Final
 
 from socketscope import semconv
-from socketscope.telemetry.accumulators import Attributes, Where
+from socketscope.telemetry.accumulators import Attributes
+from socketscope.telemetry.connections import Where
 from socketscope.telemetry.tally import Share, Tally
 from socketscope.telemetry.traffic import NOTHING, ChannelTraffic, Flow, Traffic
 
