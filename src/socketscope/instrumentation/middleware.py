@@ -11,7 +11,7 @@ from opentelemetry.context import Context
 
 from socketscope.instrumentation import current
 from socketscope.instrumentation.asgi import ASGIApp, Message, Receive, Scope, Send
-from socketscope.instrumentation.connection import OPEN, State
+from socketscope.instrumentation.connection import ENDED, OPEN, State
 from socketscope.instrumentation.each_message import each_message
 from socketscope.instrumentation.meter import metered
 from socketscope.instrumentation.native import FrameworkTraces
@@ -57,7 +57,7 @@ class WebSocketMiddleware:
             return
         watched = None
         if kind == "websocket" and SCOPE_KEY not in scope:
-            watched = self.reporter.begin(scope, framework_traces=self._framework_traces())
+            watched = self.reporter.begin(scope, framework_traces=self._framework_traces)
         if watched is None:
             await self.app(scope, receive, send)
             return
@@ -151,15 +151,19 @@ class _Watching:
         watched, telemetry = self._watched, self._reporter.telemetry
         if watched.handling_since or watched.message_span is not None:
             self._reporter.handling_ends(watched)
-        now = telemetry.clock.monotonic()
+        if watched.state is not ENDED:
+            self._finish(error, telemetry.clock.monotonic())
+        else:
+            telemetry.accumulators.fold(watched)  # the end was told before; what came after it
+        watched.scope, watched.send, watched.server_send = {}, None, None
+
+    def _finish(self, error: BaseException | None, now: int) -> None:
+        watched = self._watched
         looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
         if looked_away and watched.state is OPEN:
             _read_departure(watched, self._inner_receive, now, self._reporter)
         if (state := watched.finished(error, now)) is not None:
             self._reporter.changed(watched, state)
-        elif watched.outcome == "accepted":
-            telemetry.accumulators.fold(watched)  # the end was told before; what came after it
-        watched.scope, watched.send, watched.server_send = {}, None, None
 
     def leave(self) -> None:
         """Give the task back as it was."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from asyncio import CancelledError
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from opentelemetry import trace
@@ -24,6 +24,7 @@ from socketscope.instrumentation.native import native_span
 from socketscope.instrumentation.options import Options
 from socketscope.instrumentation.route import route_of
 from socketscope.instrumentation.watched import Watched
+from socketscope.telemetry.connections import Where
 from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
 from socketscope.telemetry.record import error_type, identity_attributes, life_attributes
@@ -63,10 +64,12 @@ class Reporter:
         message = "socketscope could not report a connection (%d such errors so far)"
         _logger.log(level, message, self.failures, exc_info=True)
 
-    def begin(self, scope: MutableMapping[str, Any], *, framework_traces: bool = False) -> Watched | None:
+    def begin(
+        self, scope: MutableMapping[str, Any], *, framework_traces: Callable[[], bool] = bool
+    ) -> Watched | None:
         """Start to watch a connection whose handshake has just come in; None: it is not to be watched.
 
-        Where the framework will open a span of its own (`framework_traces`), ours waits for it.
+        Where the framework will open a span of its own (`framework_traces()`), ours waits for it.
         """
         telemetry, excluded = self.telemetry, self.options.excluded_urls
         if not telemetry.on or (excluded is not None and excluded.search(scope.get("path", ""))):
@@ -75,7 +78,7 @@ class Reporter:
             watched = Watched(scope, telemetry.clock.monotonic(), telemetry.clock.wall())
             if (native := native_span(scope)) is not None:
                 self._step_under(watched, native)
-            elif not framework_traces and self._tells():
+            elif self._tells() and not framework_traces():
                 self._start_span(watched)
         except Exception:
             self.failed()
@@ -245,11 +248,9 @@ class Reporter:
         watched.client_address = truncated_address(client[0]) if client else None
         watched.user_agent = user_agent(agent) if agent else None
 
-    def _hear_pings(self, watched: Watched) -> None:
-        wire = (watched.scope.get("extensions") or {}).get(semconv.WIRE_KEY)
-        if wire is not None:
-            ping, where = self.telemetry.accumulators.ping, watched.where
-            wire.on_pong = lambda seconds: ping(where, round(seconds * 1e9))
+    def _hear_pings(self, where: Where, wire: Any) -> None:
+        ping = self.telemetry.accumulators.ping
+        wire.on_pong = lambda seconds: ping(where, round(seconds * 1e9))
 
     def _start_span(self, watched: Watched) -> None:
         # Even where no spans are made: events stand in the trace that the client is in.
@@ -276,7 +277,8 @@ class Reporter:
         self._locate(watched, accepted=True)
         watched.count_into(telemetry.accumulators.traffic(watched.where))
         watched.segment_wall = watched.accepted_wall
-        self._hear_pings(watched)
+        if (wire := (watched.scope.get("extensions") or {}).get(semconv.WIRE_KEY)) is not None:
+            self._hear_pings(watched.where, wire)
         if self._tells():
             watched.told = True
             if watched.handshake_span is None:  # the framework was expected to have one, and has not

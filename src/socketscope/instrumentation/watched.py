@@ -37,7 +37,7 @@ class Watched(Connection):
     )
 
     def __init__(self, scope: MutableMapping[str, Any], started_at: int, started_wall: int) -> None:
-        super().__init__(connection_id(), started_at, started_wall)
+        Connection.__init__(self, connection_id(), started_at, started_wall)
         self.scope: MutableMapping[str, Any] = scope
         self.send: Any = None
         self.server_send: Any = None
