@@ -45,13 +45,26 @@ class Connection(ConnectionRecord):
     messages, legal or not, nothing is raised and every end is told once.
     """
 
-    __slots__ = ("_cancels_itself", "_gone", "_left", "_raised_in", "ended_at", "outcome", "state")
+    __slots__ = (
+        "_cancels_itself",
+        "_gone",
+        "_left",
+        "_raised_in",
+        "ended_at",
+        "outcome",
+        "receives_text",
+        "sends_text",
+        "state",
+    )
 
     def __init__(self, connection_id: str, started_at: int, started_wall: int) -> None:
         ConnectionRecord.__init__(self, connection_id, started_at, started_wall)  # `super()` costs two calls more
         self.state = HANDSHAKE
         self.outcome = ""
         self.ended_at = 0
+        self.receives_text: bool | None = None
+        self.sends_text: bool | None = None
+        """Whether the last message each way was text; None before the first. It is the meter's own."""
         self._gone: BaseException | None = None
         self._left: BaseException | None = None
         """By which the server told that nobody waits for the answer to the handshake."""

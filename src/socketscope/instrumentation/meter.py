@@ -42,15 +42,12 @@ def metered(
 
     A message that the server did not take is not counted.
     """
-    received, sent = connection.receive, connection.transmit
     # Most connections have messages of one type each way, and that is tried first. What is not of it raises, as does
     # whatever else is rare: a size for which there is no cell yet, a message without data. Those are sorted out
     # "apart", as is everything before the first message (None).
-    receives_text: bool | None = None
-    sends_text: bool | None = None
+    # Each variable that the two share would be an object of its own for every connection: so few are.
 
     async def receive() -> Message:
-        nonlocal receives_text
         # Applications race this call and cancel it: nothing is kept across the await.
         since = connection.handling_since
         if since:
@@ -68,29 +65,28 @@ def metered(
             connection.receive_failed(error)
             raise
         try:
-            if receives_text:
+            if connection.receives_text:
                 text = message["text"]
                 size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-                received.text[SIZE_CELL[size]] += 1
-            elif receives_text is None:
+                connection.receive.text[SIZE_CELL[size]] += 1
+            elif connection.receives_text is None:
                 size = _received_apart(connection, message, now(), listener)
                 if size == NO_DATA:
                     return message
-                receives_text = _has_text(message)
+                connection.receives_text = _has_text(message)
             else:
                 size = len(message["bytes"])
-                received.binary[SIZE_CELL[size]] += 1
+                connection.receive.binary[SIZE_CELL[size]] += 1
         except Exception:
             size = _received_apart(connection, message, now(), listener)
             if size == NO_DATA:
                 return message
-            receives_text = _has_text(message)
-        received.bytes += size
+            connection.receives_text = _has_text(message)
+        connection.receive.bytes += size
         connection.handling_since = connection.received_at = now()
         return message
 
     async def send(message: Message) -> None:
-        nonlocal sends_text
         started = now()
         try:
             await inner_send(message)
@@ -99,24 +95,24 @@ def metered(
             listener.send_failed(message, now() - started, error)
             raise
         try:
-            if sends_text:
+            if connection.sends_text:
                 text = message["text"]
                 size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-                sent.text[SIZE_CELL[size]] += 1
-            elif sends_text is None:
+                connection.transmit.text[SIZE_CELL[size]] += 1
+            elif connection.sends_text is None:
                 size = _sent_apart(connection, message, now(), listener)
                 if size == NO_DATA:
                     return
-                sends_text = _has_text(message)
+                connection.sends_text = _has_text(message)
             else:
                 size = len(message["bytes"])
-                sent.binary[SIZE_CELL[size]] += 1
+                connection.transmit.binary[SIZE_CELL[size]] += 1
         except Exception:
             size = _sent_apart(connection, message, now(), listener)
             if size == NO_DATA:
                 return
-            sends_text = _has_text(message)
-        sent.bytes += size
+            connection.sends_text = _has_text(message)
+        connection.transmit.bytes += size
         connection.sent_at = at = now()
         if at - started > WAITED:
             listener.waited(at - started)

@@ -64,9 +64,7 @@ class Reporter:
         message = "socketscope could not report a connection (%d such errors so far)"
         _logger.log(level, message, self.failures, exc_info=True)
 
-    def begin(
-        self, scope: MutableMapping[str, Any], *, framework_traces: Callable[[], bool] = bool
-    ) -> Watched | None:
+    def begin(self, scope: MutableMapping[str, Any], *, framework_traces: Callable[[], bool] = bool) -> Watched | None:
         """Start to watch a connection whose handshake has just come in; None: it is not to be watched.
 
         Where the framework will open a span of its own (`framework_traces()`), ours waits for it.
