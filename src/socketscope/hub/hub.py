@@ -6,11 +6,9 @@ import asyncio
 import json
 import logging
 import secrets
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,7 +24,7 @@ from socketscope.hub.admission import SERVICE_RESTART, Admission, close_for
 from socketscope.hub.asgi import Carriers
 from socketscope.hub.brokers.base import Broker, Member
 from socketscope.hub.brokers.memory import MemoryBroker
-from socketscope.hub.channel import Channel
+from socketscope.hub.channels import USER_CHANNEL, Channels
 from socketscope.hub.client import Client
 from socketscope.hub.message import (
     Delivery,
@@ -43,9 +41,8 @@ from socketscope.hub.options import POLICY_VIOLATION, ChannelOptions, Limits
 from socketscope.hub.outgoing import payload
 from socketscope.hub.patrol import patrol
 from socketscope.hub.quota import Users
-from socketscope.hub.resume import Joined, read_missed
+from socketscope.hub.resume import Joined
 from socketscope.hub.sockets import socket_of
-from socketscope.hub.subscription import Subscription
 from socketscope.telemetry.ledger import Ledger
 from socketscope.telemetry.process import Telemetry, process_telemetry
 
@@ -54,9 +51,6 @@ Message = str | bytes | Mapping[str, Any] | list[Any] | int | float | bool | Non
 
 _logger = logging.getLogger(__name__)
 
-HOST = socket.gethostname()
-USER_CHANNEL = "_user"
-"""Name on metrics of what is published to users."""
 DIRECT_CHANNEL = "_direct"
 """Name on metrics of what is sent to one client."""
 
@@ -116,13 +110,11 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         """In which it is entered; None while it is not."""
         self._patrol: asyncio.Task[None] | None = None
-        self._options = dict(channels or {})
         accumulators = self.telemetry.accumulators
         self.direct = accumulators.ledgers.open(accumulators.channel(DIRECT_CHANNEL))
         """Ledger of what is sent to single clients."""
         self.carriers = Carriers()
-        self._channels: dict[str, Channel] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._channels = Channels(self.broker, channels or {}, self.telemetry)
         self._behind: dict[Client, None] = {}
 
     async def __aenter__(self) -> Self:
@@ -177,8 +169,7 @@ class Hub:
         if self._patrol is not None:
             self._patrol.cancel()
             await asyncio.wait((self._patrol,))
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._channels.closed()
         await self.carriers.stop()
         await self.broker.stop()
         self._loop = None
@@ -207,7 +198,7 @@ class Hub:
             if client.user is not None:
                 client.identify(client.user)
                 client.quota = self.users.add(client.user, client)
-                await self._join(client, user_topic(client.user), client.user, hidden=True)
+                await self._channels.join(client, user_topic(client.user), client.user, hidden=True)
             with client.block, suppress(ClientGoneError):
                 yield client
             await client.release()
@@ -253,7 +244,7 @@ class Hub:
 
     def subscribers(self, channel: str) -> int:
         """Give how many connections of this process are in a channel."""
-        found = self._channels.get(channel_topic(channel))
+        found = self._channels.by_topic.get(channel_topic(channel))
         return len(found) if found is not None else 0
 
     def check(self) -> None:
@@ -261,7 +252,7 @@ class Hub:
         pending: Counter[Ledger] = Counter()
         for client in self.clients.values():  # also of those that are being closed, which are in no channel any more
             pending.update(lane.ledger for lane in client.link.outbox.pending())
-        for ledger in {self.direct, *pending, *(channel.ledger for channel in self._channels.values())}:
+        for ledger in {self.direct, *pending, *(channel.ledger for channel in self._channels.by_topic.values())}:
             counts = ledger.counts
             if counts.balance or counts.pending != pending[ledger]:
                 raise AssertionError(f"{ledger.name}: {counts}, and {pending[ledger]} wait")
@@ -284,27 +275,27 @@ class Hub:
         topic = channel_topic(checked_name("channel", channel))
         await self.access.may_subscribe(client, channel)
         if topic in client.subscriptions:
-            return await self._join(client, topic, channel, last)
+            return await self._channels.join(client, topic, channel, last)
         if client.channel_count >= self.limits.channels:
             raise LimitExceededError("channels", self.limits.channels)
         if client.quota is not None and client.quota.channels >= self.limits.user_channels:
             raise LimitExceededError("user_channels", self.limits.user_channels)
         client.joining += 1
         try:
-            return await self._join(client, topic, channel, last)
+            return await self._channels.join(client, topic, channel, last)
         finally:
             client.joining -= 1
 
     def unsubscribe(self, client: Client, channel: str) -> None:
         """Let a client leave a channel."""
         self.require_loop()
-        self._leave(client, channel_topic(channel))
+        self._channels.leave(client, channel_topic(channel))
 
     def leave_all(self, client: Client) -> None:
         """Take a client out of everything."""
         self._behind.pop(client, None)
         for topic in list(client.subscriptions):
-            self._leave(client, topic)
+            self._channels.leave(client, topic)
 
     def moved(self, client: Client) -> None:
         """Note that a client fell behind, or caught up."""
@@ -336,7 +327,7 @@ class Hub:
     def received(self, delivery: Delivery) -> None:
         """Deliver a message to everyone here whom it is for."""
         envelope = delivery.envelope
-        channel = self._channels.get(envelope.topic)
+        channel = self._channels.by_topic.get(envelope.topic)
         if channel is None:
             return
         if envelope.kind == "close":
@@ -366,84 +357,6 @@ class Hub:
         traffic.messages[0] += 1
         traffic.bytes[0] += len(data)
         return position
-
-    async def _join(
-        self, client: Client, topic: str, name: str, last: Position | None = None, *, hidden: bool = False
-    ) -> Joined:
-        if not client.open:
-            raise ClientGoneError(*client.ended)
-        channel = self._channels.get(topic)
-        if channel is None:
-            channel = self._channels[topic] = self._open(topic, name, hidden=hidden)
-        known = client.subscriptions.get(topic)
-        if known is not None:
-            return Joined(channel.position)
-        channel.members += 1
-        try:
-            async with channel.lock:
-                if not channel.listening:
-                    channel.position = Position("", 0)
-                    position = await self.broker.subscribe(topic)
-                    if not channel.position.epoch:  # else messages have come already
-                        channel.stands(position)
-                    channel.listening = True
-            missed = None if last is None else await read_missed(self.broker, channel, last)
-        except BaseException:
-            self._left(channel)
-            raise
-        if not client.open or topic in client.subscriptions:  # it left, or joined twice, meanwhile
-            self._left(channel)
-            if not client.open:
-                raise ClientGoneError(*client.ended)
-            return Joined(channel.position)
-        subscription = client.subscriptions[topic] = Subscription(client.link, channel)
-        channel.add(subscription)
-        if not hidden:
-            client.joined(channel.name)
-            self.broker.enter(topic, Member(client.id, client.user, HOST, self.clock.wall() / 1e9))
-        joined = Joined(channel.position, last is None or missed is not None, len(missed or ()))
-        channel.catch_up(missed or (), subscription)
-        return joined
-
-    def _leave(self, client: Client, topic: str) -> None:
-        subscription = client.subscriptions.pop(topic, None)
-        if subscription is None:
-            return
-        channel = subscription.channel
-        channel.discard(subscription)
-        if not channel.hidden:
-            client.left(channel.name)
-            self.broker.leave(topic, client.id)
-        self._left(channel)
-
-    def _left(self, channel: Channel) -> None:
-        channel.members -= 1
-        if not channel.members:
-            task = asyncio.ensure_future(self._close(channel))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _close(self, channel: Channel) -> None:
-        async with channel.lock:
-            if channel.members:  # somebody came
-                return
-            if channel.listening:
-                channel.listening = False
-                await self.broker.unsubscribe(channel.topic)
-            if not channel.members and self._channels.get(channel.topic) is channel:
-                del self._channels[channel.topic]
-                self.telemetry.accumulators.ledgers.retire(channel.ledger)
-
-    def _open(self, topic: str, name: str, *, hidden: bool) -> Channel:
-        accumulators = self.telemetry.accumulators
-        traffic = accumulators.own_channel(USER_CHANNEL if hidden else name)
-        options = None if hidden else self._options_of(name)
-        ledger = accumulators.ledgers.open(traffic)
-        shared: Any = {"accumulators": accumulators, "now": self.clock.monotonic}
-        return Channel(topic, name, options or ChannelOptions(), ledger, self.carriers, hidden=hidden, **shared)
-
-    def _options_of(self, channel: str) -> ChannelOptions | None:
-        return next((found for pattern, found in self._options.items() if fnmatchcase(channel, pattern)), None)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
