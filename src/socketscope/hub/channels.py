@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from socketscope.errors import ClientGoneError
+from socketscope.errors import ClientGoneError, ConfigurationError
 from socketscope.hub.brokers.base import Broker, Member
 from socketscope.hub.channel import Channel
 from socketscope.hub.message import Position
@@ -30,10 +30,17 @@ class Channels:
     """Lets clients join and leave; the broker is listened to for as long as a channel has members.
 
     `options` of channels by the pattern of their names, the first that matches; the rest, and the topics of users, have
-    the default ones.
+    the default ones. Raises `ConfigurationError` where they are something else.
     """
 
     def __init__(self, broker: Broker, options: Mapping[str, ChannelOptions], telemetry: Telemetry) -> None:
+        if not isinstance(options, Mapping):
+            raise ConfigurationError("Hub(channels)", options, "options by pattern: {'room-*': ChannelOptions()}")
+        for pattern, found in options.items():
+            if not isinstance(pattern, str):
+                raise ConfigurationError("Hub(channels)", pattern, "patterns that are str, such as 'room-*'")
+            if not isinstance(found, ChannelOptions):
+                raise ConfigurationError(f"Hub(channels)[{pattern!r}]", found, "ChannelOptions")
         self.by_topic: dict[str, Channel] = {}
         self._broker = broker
         self._options = dict(options)

@@ -7,8 +7,8 @@ import json
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,29 +20,30 @@ from socketscope.errors import (
     RefusedError,
 )
 from socketscope.hub.access import Access, Identity
-from socketscope.hub.admission import SERVICE_RESTART, Admission, close_for
+from socketscope.hub.admission import Admission, close_for
 from socketscope.hub.asgi import Carriers
 from socketscope.hub.brokers.base import Broker, Member
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.hub.channels import USER_CHANNEL, Channels
 from socketscope.hub.client import Client
+from socketscope.hub.closing import POLICY_VIOLATION, checked_close
 from socketscope.hub.message import (
     Delivery,
     Envelope,
     Kind,
     Position,
     channel_topic,
-    checked_close,
     checked_key,
     checked_name,
     user_topic,
 )
-from socketscope.hub.options import POLICY_VIOLATION, ChannelOptions, Limits
+from socketscope.hub.options import ChannelOptions, Limits, checked_number
 from socketscope.hub.outgoing import payload
 from socketscope.hub.patrol import patrol
 from socketscope.hub.quota import Users
 from socketscope.hub.resume import Joined
-from socketscope.hub.sockets import socket_of
+from socketscope.hub.sockets import TAKEN, socket_of
+from socketscope.instrumentation.connection import SERVICE_RESTART
 from socketscope.telemetry.ledger import Ledger
 from socketscope.telemetry.process import Telemetry, process_telemetry
 
@@ -67,8 +68,8 @@ class Hub:
     * `audit_seconds`: so often the ledger is compared with the queues, and a difference logged; 0: never.
     * `telemetry`: for tests; otherwise the one of the process.
 
-    It belongs to the event loop in which it is entered: elsewhere, in a thread for example, its methods and those of
-    its clients raise RuntimeError. Raises `ConfigurationError`.
+    It belongs to the event loop in which it is entered: before that, and elsewhere (in a thread for example), its
+    methods and those of its clients raise RuntimeError. Raises `ConfigurationError`.
     """
 
     def __init__(
@@ -82,19 +83,25 @@ class Hub:
         audit_seconds: float = 0.0,
         telemetry: Telemetry | None = None,
     ) -> None:
+        if broker is not None and not isinstance(broker, Broker):
+            # Its type alone: a URL may have a password.
+            raise ConfigurationError("Hub(broker)", type(broker), "a broker, such as RedisBroker(url)")
+        if limits is not None and not isinstance(limits, Limits):
+            raise ConfigurationError("Hub(limits)", limits, "Limits")
         if access is not None and not isinstance(access, Access):
             raise ConfigurationError("Hub(access)", access, "an Access")
-        for pattern, options in (channels or {}).items():
-            if not isinstance(options, ChannelOptions):
-                raise ConfigurationError(f"Hub(channels)[{pattern!r}]", options, "ChannelOptions")
+        checked_number("Hub(reconnect_seconds)", reconnect_seconds)
+        checked_number("Hub(audit_seconds)", audit_seconds)
         self.id = secrets.token_hex(8)
-        self.broker: Broker = broker or MemoryBroker()
+        self.broker: Broker = MemoryBroker() if broker is None else broker
         self.limits = limits or Limits()
         self.access = access or Access()
         self.telemetry = telemetry or process_telemetry()
         self.clock = self.telemetry.clock
         self.clients: dict[str, Client] = {}
         self.users = Users(self.limits)
+        self._taken: set[int] = set()
+        """`id` of the scope of each connection that is in, or on its way."""
         self._admission = Admission(
             self.access,
             message_bytes=self.limits.message_bytes,
@@ -102,9 +109,6 @@ class Hub:
             wall=self.clock.wall,
         )
         self.draining = False
-        for setting, value in (("reconnect_seconds", reconnect_seconds), ("audit_seconds", audit_seconds)):
-            if not 0 <= value < float("inf"):
-                raise ConfigurationError(f"Hub({setting})", value, "0 or more")
         self._reconnect_seconds = reconnect_seconds
         self._audit_seconds = audit_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -114,7 +118,7 @@ class Hub:
         self.direct = accumulators.ledgers.open(accumulators.channel(DIRECT_CHANNEL))
         """Ledger of what is sent to single clients."""
         self.carriers = Carriers()
-        self._channels = Channels(self.broker, channels or {}, self.telemetry)
+        self._channels = Channels(self.broker, {} if channels is None else channels, self.telemetry)
         self._behind: dict[Client, None] = {}
 
     async def __aenter__(self) -> Self:
@@ -155,6 +159,8 @@ class Hub:
         earlier where a server closes the connections itself before it ends the application's lifespan, as uvicorn does
         without our protocol, and hypercorn (1011): in its `shutdown_trigger`.
         """
+        if self._loop is None:  # nobody is in
+            return
         self.require_loop()
         self.draining = True
         clients = list(self.clients.values())
@@ -187,30 +193,32 @@ class Hub:
 
         Raises `RefusedError` where the hooks refuse; the connection is closed then. One that leaves the block closes
         the connection, too: it may be a `LimitExceededError`, a `MessageTooLargeError` or an `InvalidValueError`.
-        `ClientGoneError` just ends the block, but is raised where the client left before it began.
+        `ClientGoneError` just ends the block, but is raised where the client left before it began. RuntimeError where
+        the connection is in a hub already.
         """
         self.require_loop()
         found = socket_of(socket)
-        client = Client(self, found, await self._admission.admit(found, Identity(user, expires)))
-        self.clients[client.id] = client
-        self.moved(client)
-        try:
-            if client.user is not None:
-                client.identify(client.user)
-                client.quota = self.users.add(client.user, client)
-                await self._channels.join(client, user_topic(client.user), client.user, hidden=True)
-            with client.block, suppress(ClientGoneError):
-                yield client
-            await client.release()
-        except RefusedError as error:
-            client.close(*close_for(error))
-            await client.release()
-            raise
-        finally:
-            client.lost()
-            if client.user is not None:
-                self.users.discard(client.user, client)
-            del self.clients[client.id]
+        with self._once(found.scope):
+            client = Client(self, found, await self._admission.admit(found, Identity(user, expires)))
+            self.clients[client.id] = client
+            self.moved(client)
+            try:
+                if client.user is not None:
+                    client.identify(client.user)
+                    client.quota = self.users.add(client.user, client)
+                    await self._channels.join(client, user_topic(client.user), client.user, hidden=True)
+                with client.block, suppress(ClientGoneError):
+                    yield client
+                await client.release()
+            except RefusedError as error:
+                client.close(*close_for(error))
+                await client.release()
+                raise
+            finally:
+                client.lost()
+                if client.user is not None:
+                    self.users.discard(client.user, client)
+                del self.clients[client.id]
 
     async def publish(self, channel: str, message: Message, *, key: str | None = None) -> Position:
         """Publish to everyone in a channel, in all processes; returns where the message stands in it.
@@ -260,9 +268,15 @@ class Hub:
     # What clients call --------------------------------
 
     def require_loop(self) -> None:
-        """Raise RuntimeError in another event loop or thread than the one in which the hub was entered."""
+        """Raise RuntimeError before the hub is entered, and in another event loop or thread than it was entered in."""
+        if self._loop is None:
+            if not self.draining:  # as a hub is that has been left
+                raise RuntimeError(
+                    "the hub is not entered: enter it (`async with hub`) in the application's lifespan, the outermost "
+                    "application's, since servers do not run that of a mounted one"
+                )
         # asyncio's queues, locks and transports are not safe there, and break without a word.
-        if self._loop is not None and self._loop is not _running_loop():
+        elif self._loop is not _running_loop():
             raise RuntimeError(
                 "the hub was entered in another event loop or thread: call it from `async def` code there, or from a "
                 "thread by asyncio.run_coroutine_threadsafe(hub.publish(...), loop), with the loop that the lifespan "
@@ -348,6 +362,16 @@ class Hub:
         _logger.warning("%d messages of %s were lost between the broker and this process", count, topic)
 
     # --------------------------------
+
+    @contextmanager
+    def _once(self, scope: Mapping[str, Any]) -> Iterator[None]:
+        if id(scope) in self._taken:
+            raise RuntimeError(TAKEN)
+        self._taken.add(id(scope))
+        try:
+            yield
+        finally:
+            self._taken.discard(id(scope))
 
     async def _publish(self, topic: str, name: str, message: Message, key: str | None) -> Position:
         self.require_loop()
