@@ -161,3 +161,103 @@ async def test_a_hook_that_is_none_is_told_so(hook, told):
     assert isinstance(client.error, ConfigurationError)
     assert "Access.connect" in str(client.error)
     assert told in str(client.error)
+
+
+@sockets
+@pytest.mark.parametrize("watched", [True, False])
+async def test_a_connection_that_is_in_a_hub_is_refused_and_stays(socket, watched):
+    async def app(scope, receive, send):
+        same = socket((scope, receive, send))
+        async with hub.connect(same, user="ann") as client:
+            await client.subscribe("room")
+            with pytest.raises(RuntimeError, match="in a hub already"):
+                async with hub.connect(same, user="ann"):
+                    raise AssertionError
+            refused.append(client.open)
+            async for _ in client:
+                pass
+
+    refused = []
+    with capture() as captured:
+        async with Hub(telemetry=captured.telemetry) as hub:
+            async with AsgiClient(captured.watch(app) if watched else app) as client:
+                await client.accepted()
+                await hub.publish("room", "still there")
+                assert await client.receive_text() == "still there"
+                assert [member.user for member in await hub.presence("room")] == ["ann"]
+                client.disconnect()
+                await client.finished()
+            hub.check()
+    assert (client.error, refused, hub.clients) == (None, [True], {})
+
+
+async def test_a_connection_whose_handshake_is_under_way_is_not_taken_in_beside_it():
+    hooks = Slow()
+    refused = []
+
+    async def app(scope, receive, send):
+        same = (scope, receive, send)
+        first = asyncio.ensure_future(Endpoint(hub)(*same))
+        await hooks.asked.wait()
+        with pytest.raises(RuntimeError, match="in a hub already") as error:
+            async with hub.connect(same):
+                raise AssertionError
+        refused.append(error.value)
+        hooks.decide.set()
+        await first
+
+    async with Hub(access=Access(connect=hooks.connect)) as hub, AsgiClient(app) as client:
+        await client.accepted()
+        client.disconnect()
+        await client.finished()
+    assert (client.error, len(refused)) == (None, 1)
+
+
+class Undecided:
+    """Hooks for joining and publishing that never answer, or fail by a deadline of their own."""
+
+    def __init__(self):
+        self.cancelled = []
+
+    async def never(self, *asked):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.append(asked[1])
+
+    async def own_deadline(self, *_):
+        raise TimeoutError("the database")
+
+
+@pytest.mark.parametrize(("hook", "what"), [("subscribe", "joining"), ("publish", "publishing in")])
+async def test_a_hook_that_does_not_decide_in_time_refuses(hook, what):
+    hooks = Undecided()
+
+    async def app(scope, receive, send):
+        async with hub.connect((scope, receive, send)) as client:
+            if hook == "publish":
+                await client.publish("room", "x")
+            else:
+                await client.subscribe("room")
+
+    access = Access(deadline=0.01, **{hook: hooks.never})
+    async with Hub(access=access) as hub, AsgiClient(app) as client:
+        await client.accepted()
+        closed = await client.receive()
+        await client.finished()
+    assert (closed["code"], closed["reason"]) == (3008, "not decided in time")
+    assert isinstance(client.error, RefusedError)
+    assert f"{what} 'room'" in str(client.error)
+    assert hooks.cancelled == ["room"]
+
+
+@pytest.mark.parametrize("hook", ["subscribe", "publish"])
+async def test_a_deadline_of_a_hook_s_own_is_raised_as_it_is(hook):
+    async def app(scope, receive, send):
+        async with hub.connect((scope, receive, send)) as client:
+            with pytest.raises(TimeoutError, match="the database"):
+                await getattr(client, hook)(*("room", "x")[: 2 if hook == "publish" else 1])
+
+    async with Hub(access=Access(**{hook: Undecided().own_deadline})) as hub, AsgiClient(app) as client:
+        await client.finished()
+    assert client.error is None

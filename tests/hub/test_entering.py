@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from socketscope.errors import BrokerUnavailableError
+from socketscope.errors import BrokerUnavailableError, RefusedError
 from socketscope.hub import Hub
 from socketscope.hub.brokers.memory import MemoryBroker
 from socketscope.testing import AsgiClient
@@ -70,3 +70,48 @@ async def test_a_broker_of_another_hub_is_refused(make_broker):
             await Hub(broker).start()
         assert broker.health.connected
     assert asyncio.all_tasks() == before
+
+
+async def enter(hub):
+    async with hub.connect(({"type": "websocket"}, None, None)):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda hub: hub.publish("room", "x"),
+        lambda hub: hub.publish_to_user("ann", "x"),
+        lambda hub: hub.disconnect("ann"),
+        lambda hub: hub.presence("room"),
+        enter,
+    ],
+    ids=["publish", "user", "disconnect", "presence", "connect"],
+)
+async def test_a_hub_that_is_not_entered_says_where_to(make_broker, call):
+    hub = Hub(make_broker())
+    with pytest.raises(RuntimeError, match=r"not entered.*lifespan.*mounted"):
+        await call(hub)
+    await hub.drain()  # there is nobody
+    with pytest.raises(RuntimeError, match="not entered"):
+        await call(hub)
+    async with hub:
+        await hub.publish("room", "x")
+
+
+async def test_a_hub_that_is_left_has_no_broker_and_takes_nobody_in(make_broker):
+    async with Hub(make_broker()) as hub:
+        pass
+    with pytest.raises(BrokerUnavailableError):
+        await hub.publish("room", "x")
+    refused = []
+
+    async def app(scope, receive, send):
+        with pytest.raises(RefusedError) as error:
+            async with hub.connect((scope, receive, send)):
+                raise AssertionError
+        refused.append(error.value.code)
+
+    async with AsgiClient(app) as client:
+        await client.finished()
+    assert refused == [1012]

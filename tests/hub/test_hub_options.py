@@ -4,36 +4,67 @@ import pytest
 from broker_parts import eventually
 
 from socketscope.errors import ConfigurationError, MessageTooLargeError
-from socketscope.hub import Access, ChannelOptions, DropOldest, Hub, Identity, Limits, Tickets
+from socketscope.hub import Access, ChannelOptions, Disconnect, DropOldest, Hub, Identity, Limits, Tickets
 from socketscope.hub.brokers.memory import MemoryBroker
+from socketscope.hub.brokers.redis import RedisOptions
 from socketscope.testing import AsgiClient, capture
 
 pytestmark = pytest.mark.anyio
 
-WRONG = {
-    "Access.origins": lambda: Access(origins="https://example.com"),
-    "Access.deadline": lambda: Access(deadline=0),
-    "secret": lambda: Tickets(MemoryBroker(), "short"),
-    "seconds": lambda: Tickets(MemoryBroker(), "long enough for a secret", seconds=0),
-    "Limits.rate": lambda: Limits(rate=-1),
-    "Limits.user_rate": lambda: Limits(user_rate="20"),
-    "Limits.channels": lambda: Limits(channels=0),
-    "Limits.queue_messages": lambda: Limits(queue_messages=1.5),
-    "ChannelOptions.policy": lambda: ChannelOptions(DropOldest),
-    "Access.connect": lambda: Access(connect=5),
-    "Hub(access)": lambda: Hub(access=print),
-    "Hub(channels)['a']": lambda: Hub(channels={"a": DropOldest()}),
-    "Limits.message_bytes": lambda: Limits(message_bytes=2000, queue_bytes=1000),
-    "Hub(reconnect_seconds)": lambda: Hub(reconnect_seconds=-1),
-    "Hub(audit_seconds)": lambda: Hub(audit_seconds=float("inf")),
-}
+SECRET = "long enough for a secret"
+WRONG = [
+    ("Access.origins", lambda: Access(origins="https://example.com")),
+    ("Access.origins", lambda: Access(origins=5)),
+    ("Access.origins", lambda: Access(origins=[5])),
+    ("Access.deadline", lambda: Access(deadline=0)),
+    ("Access.deadline", lambda: Access(deadline="10")),
+    ("Access.deadline", lambda: Access(deadline=None)),
+    ("Access.connect", lambda: Access(connect=5)),
+    ("secret", lambda: Tickets(MemoryBroker(), "short")),
+    ("secret", lambda: Tickets(MemoryBroker(), None)),
+    ("seconds", lambda: Tickets(MemoryBroker(), SECRET, seconds=0)),
+    ("seconds", lambda: Tickets(MemoryBroker(), SECRET, seconds="30")),
+    ("Limits.rate", lambda: Limits(rate=-1)),
+    ("Limits.user_rate", lambda: Limits(user_rate="20")),
+    ("Limits.channels", lambda: Limits(channels=0)),
+    ("Limits.queue_messages", lambda: Limits(queue_messages=1.5)),
+    ("Limits.message_bytes", lambda: Limits(message_bytes=2000, queue_bytes=1000)),
+    ("ChannelOptions.policy", lambda: ChannelOptions(DropOldest)),
+    ("Disconnect.code", lambda: Disconnect(1005)),
+    ("Disconnect.code", lambda: Disconnect(5000)),
+    ("Disconnect.code", lambda: Disconnect("1008")),
+    ("Disconnect.reason", lambda: Disconnect(4000, "ä" * 62)),
+    ("Disconnect.reason", lambda: Disconnect(4000, None)),
+    ("Disconnect.reason", lambda: Disconnect(4000, "\ud800")),
+    ("Hub(broker)", lambda: Hub("redis://localhost")),
+    ("Hub(broker)", lambda: Hub("")),
+    ("Hub(broker)", lambda: Hub(MemoryBroker)),
+    ("Hub(limits)", lambda: Hub(limits={"rate": 20})),
+    ("Hub(access)", lambda: Hub(access=print)),
+    ("Hub(channels)", lambda: Hub(channels=["room-*"])),
+    ("Hub(channels)", lambda: Hub(channels=ChannelOptions())),
+    ("Hub(channels)", lambda: Hub(channels={7: ChannelOptions()})),
+    ("Hub(channels)['a']", lambda: Hub(channels={"a": DropOldest()})),
+    ("Hub(reconnect_seconds)", lambda: Hub(reconnect_seconds=-1)),
+    ("Hub(reconnect_seconds)", lambda: Hub(reconnect_seconds="5")),
+    ("Hub(audit_seconds)", lambda: Hub(audit_seconds=float("inf"))),
+    ("Hub(audit_seconds)", lambda: Hub(audit_seconds=True)),
+    ("RedisBroker.patience", lambda: RedisOptions(patience="5")),
+    ("RedisBroker.prefix", lambda: RedisOptions(prefix=None)),
+]
 
 
-@pytest.mark.parametrize("setting", WRONG)
-def test_a_setting_that_can_not_be_used_is_named(setting):
+@pytest.mark.parametrize(("setting", "make"), WRONG, ids=[setting for setting, _ in WRONG])
+def test_a_setting_that_can_not_be_used_is_named(setting, make):
     with pytest.raises(ConfigurationError) as error:
-        WRONG[setting]()
+        make()
     assert error.value.setting == setting
+
+
+def test_a_url_that_is_given_for_a_broker_is_not_told_with_its_password():
+    with pytest.raises(ConfigurationError, match=r"RedisBroker\(url\)") as error:
+        Hub("redis://:s3cret@localhost")
+    assert "s3cret" not in str(error.value)
 
 
 async def test_what_is_published_is_checked_before_anything_happens():

@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qs
 
 from socketscope.errors import BrokerUnavailableError, ConfigurationError, RefusedError
+from socketscope.hub.closing import FORBIDDEN, TIMEOUT, TRY_AGAIN_LATER, UNAUTHORIZED
+from socketscope.hub.options import checked_number
 from socketscope.hub.origin import Origins
 
 if TYPE_CHECKING:
     from socketscope.hub.client import Client
     from socketscope.hub.hub import Message
-
-UNAUTHORIZED: Final = 3000
-FORBIDDEN: Final = 3003
-TIMEOUT: Final = 3008
-"""Close codes of IANA's WebSocket Close Code Number Registry, where those of RFC 6455 have none that say this."""
-TRY_AGAIN_LATER: Final = 1013
 
 CONNECTING: Final = "connecting"
 Answer = TypeVar("Answer")
@@ -94,7 +90,7 @@ class Access:
       takes the place of that of `connect`.
     * `subscribe`, `publish`: asked each time a client wants to join a channel, or publishes (`Client.publish`; not
       `Hub.publish`, which is the application's own). May raise `RefusedError` with a code and reason of their own.
-    * `deadline`: seconds for `connect`, and for the first message with its check.
+    * `deadline`: seconds for each answer of a hook, for `authenticate` with the first message; then it refuses (3008).
 
     Raises `ConfigurationError`.
     """
@@ -108,8 +104,7 @@ class Access:
     _origins: Origins | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        if not 0 < self.deadline < float("inf"):
-            raise ConfigurationError("Access.deadline", self.deadline, "more than 0 seconds")
+        checked_number("Access.deadline", self.deadline, above=True)
         for name in ("connect", "authenticate", "subscribe", "publish"):
             if (hook := getattr(self, name)) is not None and not callable(hook):
                 raise ConfigurationError(f"Access.{name}", hook, "an async function")
@@ -138,22 +133,21 @@ class Access:
 
     async def may_subscribe(self, client: Client, channel: str) -> None:
         """Raise `RefusedError` where a client may not join a channel."""
-        if self.subscribe is not None and not await _asked("subscribe", self.subscribe(client, channel)):
-            raise RefusedError(f"joining {channel!r:.60}", FORBIDDEN, "not allowed")
+        if self.subscribe is not None:
+            await self._allowed(f"joining {channel!r:.60}", "subscribe", self.subscribe(client, channel))
 
     async def may_publish(self, client: Client, channel: str, message: Message) -> None:
         """Raise `RefusedError` where a client may not publish."""
-        if self.publish is not None and not await _asked("publish", self.publish(client, channel, message)):
-            raise RefusedError(f"publishing in {channel!r:.60}", FORBIDDEN, "not allowed")
+        if self.publish is not None:
+            await self._allowed(f"publishing in {channel!r:.60}", "publish", self.publish(client, channel, message))
+
+    async def _allowed(self, what: str, hook: str, answer: Awaitable[bool]) -> None:
+        if not await self._in_time(what, _asked(hook, answer), "not decided in time"):
+            raise RefusedError(what, FORBIDDEN, "not allowed")
 
     async def _identity(self, hook: str, asked: Awaitable[Identity | None]) -> Identity:
         try:
-            async with asyncio.timeout(self.deadline) as limit:
-                identity = await asked
-        except TimeoutError:
-            if not limit.expired():  # the hook's own
-                raise
-            raise RefusedError(CONNECTING, TIMEOUT, "not authenticated in time") from None
+            identity = await self._in_time(CONNECTING, asked, "not authenticated in time")
         except BrokerUnavailableError as error:
             raise RefusedError(CONNECTING, TRY_AGAIN_LATER, "try again later") from error
         if identity is None:
@@ -161,6 +155,15 @@ class Access:
         if not isinstance(identity, Identity):
             raise ConfigurationError(f"what Access.{hook} gives", identity, "an Identity, or None")
         return identity
+
+    async def _in_time(self, what: str, answer: Awaitable[Answer], reason: str) -> Answer:
+        try:
+            async with asyncio.timeout(self.deadline) as limit:
+                return await answer
+        except TimeoutError:
+            if not limit.expired():  # the hook's own
+                raise
+            raise RefusedError(what, TIMEOUT, reason) from None
 
 
 def _asked(hook: str, answer: Awaitable[Answer]) -> Awaitable[Answer]:

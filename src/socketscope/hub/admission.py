@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
 
 from socketscope.errors import MessageTooLargeError, RefusedError
-from socketscope.hub.access import CONNECTING, UNAUTHORIZED, Access, Identity
-from socketscope.hub.message import LONGEST_REASON, checked_close, checked_name
-from socketscope.hub.options import POLICY_VIOLATION
+from socketscope.hub.access import CONNECTING, Access, Identity
+from socketscope.hub.closing import LONGEST_REASON, POLICY_VIOLATION, UNAUTHORIZED, is_code
+from socketscope.hub.message import checked_name
 from socketscope.hub.sockets import Socket, gone
-
-SERVICE_RESTART: Final = 1012
-"""Close code of IANA's registry."""
+from socketscope.instrumentation.connection import SERVICE_RESTART
 
 
 class Admission:
@@ -88,10 +85,6 @@ def size_of(message: str | bytes) -> int:
 
 def close_for(error: RefusedError) -> tuple[int, str]:
     """Give the code and reason that tell a client of an error; hooks may give what no frame can have."""
-    code = error.code
+    code = error.code if is_code(error.code) else POLICY_VIOLATION
     reason = error.reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
-    try:
-        checked_close(code, reason)
-    except ValueError:
-        code = POLICY_VIOLATION
     return code, reason

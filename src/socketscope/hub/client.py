@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
 from socketscope.errors import ClientGoneError, MessageTooLargeError
-from socketscope.hub.access import UNAUTHORIZED, Identity, checked_expiry
+from socketscope.hub.access import Identity, checked_expiry
 from socketscope.hub.admission import close_for, size_of
 from socketscope.hub.block import Block
+from socketscope.hub.closing import NORMAL, POLICY_VIOLATION, UNAUTHORIZED, UNSUPPORTED_DATA, checked_close
 from socketscope.hub.link import AsgiLink, State
 from socketscope.hub.link_wire import WireLink
-from socketscope.hub.message import Position, checked_close, checked_name, position_of
-from socketscope.hub.options import POLICY_VIOLATION, Disconnect
+from socketscope.hub.message import Position, checked_name, position_of
+from socketscope.hub.options import Disconnect
 from socketscope.hub.outbox import Lane
 from socketscope.hub.outgoing import Outgoing
 from socketscope.hub.quota import Rate, User
@@ -30,9 +31,6 @@ from socketscope.telemetry.ledger import CLOSED, SLOW
 if TYPE_CHECKING:
     from socketscope.hub.hub import Hub, Message
 
-NORMAL: Final = 1000
-UNSUPPORTED_DATA: Final = 1003
-"""Close codes of RFC 6455, 7.4.1."""
 LOOK_AGAIN_SECONDS: Final = 60.0
 """Longest wait for a moment of the wall clock."""
 

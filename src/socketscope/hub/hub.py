@@ -6,11 +6,9 @@ import asyncio
 import json
 import logging
 import secrets
-import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from fnmatch import fnmatchcase
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,30 +20,30 @@ from socketscope.errors import (
     RefusedError,
 )
 from socketscope.hub.access import Access, Identity
-from socketscope.hub.admission import SERVICE_RESTART, Admission, close_for
+from socketscope.hub.admission import Admission, close_for
 from socketscope.hub.asgi import Carriers
 from socketscope.hub.brokers.base import Broker, Member
 from socketscope.hub.brokers.memory import MemoryBroker
-from socketscope.hub.channel import Channel
+from socketscope.hub.channels import USER_CHANNEL, Channels
 from socketscope.hub.client import Client
+from socketscope.hub.closing import POLICY_VIOLATION, checked_close
 from socketscope.hub.message import (
     Delivery,
     Envelope,
     Kind,
     Position,
     channel_topic,
-    checked_close,
     checked_key,
     checked_name,
     user_topic,
 )
-from socketscope.hub.options import POLICY_VIOLATION, ChannelOptions, Limits
+from socketscope.hub.options import ChannelOptions, Limits, checked_number
 from socketscope.hub.outgoing import payload
 from socketscope.hub.patrol import patrol
 from socketscope.hub.quota import Users
-from socketscope.hub.resume import Joined, read_missed
-from socketscope.hub.sockets import socket_of
-from socketscope.hub.subscription import Subscription
+from socketscope.hub.resume import Joined
+from socketscope.hub.sockets import TAKEN, socket_of
+from socketscope.instrumentation.connection import SERVICE_RESTART
 from socketscope.telemetry.ledger import Ledger
 from socketscope.telemetry.process import Telemetry, process_telemetry
 
@@ -54,9 +52,6 @@ Message = str | bytes | Mapping[str, Any] | list[Any] | int | float | bool | Non
 
 _logger = logging.getLogger(__name__)
 
-HOST = socket.gethostname()
-USER_CHANNEL = "_user"
-"""Name on metrics of what is published to users."""
 DIRECT_CHANNEL = "_direct"
 """Name on metrics of what is sent to one client."""
 
@@ -73,8 +68,8 @@ class Hub:
     * `audit_seconds`: so often the ledger is compared with the queues, and a difference logged; 0: never.
     * `telemetry`: for tests; otherwise the one of the process.
 
-    It belongs to the event loop in which it is entered: elsewhere, in a thread for example, its methods and those of
-    its clients raise RuntimeError. Raises `ConfigurationError`.
+    It belongs to the event loop in which it is entered: before that, and elsewhere (in a thread for example), its
+    methods and those of its clients raise RuntimeError. Raises `ConfigurationError`.
     """
 
     def __init__(
@@ -88,19 +83,25 @@ class Hub:
         audit_seconds: float = 0.0,
         telemetry: Telemetry | None = None,
     ) -> None:
+        if broker is not None and not isinstance(broker, Broker):
+            # Its type alone: a URL may have a password.
+            raise ConfigurationError("Hub(broker)", type(broker), "a broker, such as RedisBroker(url)")
+        if limits is not None and not isinstance(limits, Limits):
+            raise ConfigurationError("Hub(limits)", limits, "Limits")
         if access is not None and not isinstance(access, Access):
             raise ConfigurationError("Hub(access)", access, "an Access")
-        for pattern, options in (channels or {}).items():
-            if not isinstance(options, ChannelOptions):
-                raise ConfigurationError(f"Hub(channels)[{pattern!r}]", options, "ChannelOptions")
+        checked_number("Hub(reconnect_seconds)", reconnect_seconds)
+        checked_number("Hub(audit_seconds)", audit_seconds)
         self.id = secrets.token_hex(8)
-        self.broker: Broker = broker or MemoryBroker()
+        self.broker: Broker = MemoryBroker() if broker is None else broker
         self.limits = limits or Limits()
         self.access = access or Access()
         self.telemetry = telemetry or process_telemetry()
         self.clock = self.telemetry.clock
         self.clients: dict[str, Client] = {}
         self.users = Users(self.limits)
+        self._taken: set[int] = set()
+        """`id` of the scope of each connection that is in, or on its way."""
         self._admission = Admission(
             self.access,
             message_bytes=self.limits.message_bytes,
@@ -108,21 +109,16 @@ class Hub:
             wall=self.clock.wall,
         )
         self.draining = False
-        for setting, value in (("reconnect_seconds", reconnect_seconds), ("audit_seconds", audit_seconds)):
-            if not 0 <= value < float("inf"):
-                raise ConfigurationError(f"Hub({setting})", value, "0 or more")
         self._reconnect_seconds = reconnect_seconds
         self._audit_seconds = audit_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         """In which it is entered; None while it is not."""
         self._patrol: asyncio.Task[None] | None = None
-        self._options = dict(channels or {})
         accumulators = self.telemetry.accumulators
         self.direct = accumulators.ledgers.open(accumulators.channel(DIRECT_CHANNEL))
         """Ledger of what is sent to single clients."""
         self.carriers = Carriers()
-        self._channels: dict[str, Channel] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._channels = Channels(self.broker, {} if channels is None else channels, self.telemetry)
         self._behind: dict[Client, None] = {}
 
     async def __aenter__(self) -> Self:
@@ -163,6 +159,8 @@ class Hub:
         earlier where a server closes the connections itself before it ends the application's lifespan, as uvicorn does
         without our protocol, and hypercorn (1011): in its `shutdown_trigger`.
         """
+        if self._loop is None:  # nobody is in
+            return
         self.require_loop()
         self.draining = True
         clients = list(self.clients.values())
@@ -177,8 +175,7 @@ class Hub:
         if self._patrol is not None:
             self._patrol.cancel()
             await asyncio.wait((self._patrol,))
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._channels.closed()
         await self.carriers.stop()
         await self.broker.stop()
         self._loop = None
@@ -196,30 +193,32 @@ class Hub:
 
         Raises `RefusedError` where the hooks refuse; the connection is closed then. One that leaves the block closes
         the connection, too: it may be a `LimitExceededError`, a `MessageTooLargeError` or an `InvalidValueError`.
-        `ClientGoneError` just ends the block, but is raised where the client left before it began.
+        `ClientGoneError` just ends the block, but is raised where the client left before it began. RuntimeError where
+        the connection is in a hub already.
         """
         self.require_loop()
         found = socket_of(socket)
-        client = Client(self, found, await self._admission.admit(found, Identity(user, expires)))
-        self.clients[client.id] = client
-        self.moved(client)
-        try:
-            if client.user is not None:
-                client.identify(client.user)
-                client.quota = self.users.add(client.user, client)
-                await self._join(client, user_topic(client.user), client.user, hidden=True)
-            with client.block, suppress(ClientGoneError):
-                yield client
-            await client.release()
-        except RefusedError as error:
-            client.close(*close_for(error))
-            await client.release()
-            raise
-        finally:
-            client.lost()
-            if client.user is not None:
-                self.users.discard(client.user, client)
-            del self.clients[client.id]
+        with self._once(found.scope):
+            client = Client(self, found, await self._admission.admit(found, Identity(user, expires)))
+            self.clients[client.id] = client
+            self.moved(client)
+            try:
+                if client.user is not None:
+                    client.identify(client.user)
+                    client.quota = self.users.add(client.user, client)
+                    await self._channels.join(client, user_topic(client.user), client.user, hidden=True)
+                with client.block, suppress(ClientGoneError):
+                    yield client
+                await client.release()
+            except RefusedError as error:
+                client.close(*close_for(error))
+                await client.release()
+                raise
+            finally:
+                client.lost()
+                if client.user is not None:
+                    self.users.discard(client.user, client)
+                del self.clients[client.id]
 
     async def publish(self, channel: str, message: Message, *, key: str | None = None) -> Position:
         """Publish to everyone in a channel, in all processes; returns where the message stands in it.
@@ -253,7 +252,7 @@ class Hub:
 
     def subscribers(self, channel: str) -> int:
         """Give how many connections of this process are in a channel."""
-        found = self._channels.get(channel_topic(channel))
+        found = self._channels.by_topic.get(channel_topic(channel))
         return len(found) if found is not None else 0
 
     def check(self) -> None:
@@ -261,7 +260,7 @@ class Hub:
         pending: Counter[Ledger] = Counter()
         for client in self.clients.values():  # also of those that are being closed, which are in no channel any more
             pending.update(lane.ledger for lane in client.link.outbox.pending())
-        for ledger in {self.direct, *pending, *(channel.ledger for channel in self._channels.values())}:
+        for ledger in {self.direct, *pending, *(channel.ledger for channel in self._channels.by_topic.values())}:
             counts = ledger.counts
             if counts.balance or counts.pending != pending[ledger]:
                 raise AssertionError(f"{ledger.name}: {counts}, and {pending[ledger]} wait")
@@ -269,9 +268,15 @@ class Hub:
     # What clients call --------------------------------
 
     def require_loop(self) -> None:
-        """Raise RuntimeError in another event loop or thread than the one in which the hub was entered."""
+        """Raise RuntimeError before the hub is entered, and in another event loop or thread than it was entered in."""
+        if self._loop is None:
+            if not self.draining:  # as a hub is that has been left
+                raise RuntimeError(
+                    "the hub is not entered: enter it (`async with hub`) in the application's lifespan, the outermost "
+                    "application's, since servers do not run that of a mounted one"
+                )
         # asyncio's queues, locks and transports are not safe there, and break without a word.
-        if self._loop is not None and self._loop is not _running_loop():
+        elif self._loop is not _running_loop():
             raise RuntimeError(
                 "the hub was entered in another event loop or thread: call it from `async def` code there, or from a "
                 "thread by asyncio.run_coroutine_threadsafe(hub.publish(...), loop), with the loop that the lifespan "
@@ -284,27 +289,27 @@ class Hub:
         topic = channel_topic(checked_name("channel", channel))
         await self.access.may_subscribe(client, channel)
         if topic in client.subscriptions:
-            return await self._join(client, topic, channel, last)
+            return await self._channels.join(client, topic, channel, last)
         if client.channel_count >= self.limits.channels:
             raise LimitExceededError("channels", self.limits.channels)
         if client.quota is not None and client.quota.channels >= self.limits.user_channels:
             raise LimitExceededError("user_channels", self.limits.user_channels)
         client.joining += 1
         try:
-            return await self._join(client, topic, channel, last)
+            return await self._channels.join(client, topic, channel, last)
         finally:
             client.joining -= 1
 
     def unsubscribe(self, client: Client, channel: str) -> None:
         """Let a client leave a channel."""
         self.require_loop()
-        self._leave(client, channel_topic(channel))
+        self._channels.leave(client, channel_topic(channel))
 
     def leave_all(self, client: Client) -> None:
         """Take a client out of everything."""
         self._behind.pop(client, None)
         for topic in list(client.subscriptions):
-            self._leave(client, topic)
+            self._channels.leave(client, topic)
 
     def moved(self, client: Client) -> None:
         """Note that a client fell behind, or caught up."""
@@ -336,7 +341,7 @@ class Hub:
     def received(self, delivery: Delivery) -> None:
         """Deliver a message to everyone here whom it is for."""
         envelope = delivery.envelope
-        channel = self._channels.get(envelope.topic)
+        channel = self._channels.by_topic.get(envelope.topic)
         if channel is None:
             return
         if envelope.kind == "close":
@@ -358,6 +363,16 @@ class Hub:
 
     # --------------------------------
 
+    @contextmanager
+    def _once(self, scope: Mapping[str, Any]) -> Iterator[None]:
+        if id(scope) in self._taken:
+            raise RuntimeError(TAKEN)
+        self._taken.add(id(scope))
+        try:
+            yield
+        finally:
+            self._taken.discard(id(scope))
+
     async def _publish(self, topic: str, name: str, message: Message, key: str | None) -> Position:
         self.require_loop()
         data, kind = self.payload(message)
@@ -366,84 +381,6 @@ class Hub:
         traffic.messages[0] += 1
         traffic.bytes[0] += len(data)
         return position
-
-    async def _join(
-        self, client: Client, topic: str, name: str, last: Position | None = None, *, hidden: bool = False
-    ) -> Joined:
-        if not client.open:
-            raise ClientGoneError(*client.ended)
-        channel = self._channels.get(topic)
-        if channel is None:
-            channel = self._channels[topic] = self._open(topic, name, hidden=hidden)
-        known = client.subscriptions.get(topic)
-        if known is not None:
-            return Joined(channel.position)
-        channel.members += 1
-        try:
-            async with channel.lock:
-                if not channel.listening:
-                    channel.position = Position("", 0)
-                    position = await self.broker.subscribe(topic)
-                    if not channel.position.epoch:  # else messages have come already
-                        channel.stands(position)
-                    channel.listening = True
-            missed = None if last is None else await read_missed(self.broker, channel, last)
-        except BaseException:
-            self._left(channel)
-            raise
-        if not client.open or topic in client.subscriptions:  # it left, or joined twice, meanwhile
-            self._left(channel)
-            if not client.open:
-                raise ClientGoneError(*client.ended)
-            return Joined(channel.position)
-        subscription = client.subscriptions[topic] = Subscription(client.link, channel)
-        channel.add(subscription)
-        if not hidden:
-            client.joined(channel.name)
-            self.broker.enter(topic, Member(client.id, client.user, HOST, self.clock.wall() / 1e9))
-        joined = Joined(channel.position, last is None or missed is not None, len(missed or ()))
-        channel.catch_up(missed or (), subscription)
-        return joined
-
-    def _leave(self, client: Client, topic: str) -> None:
-        subscription = client.subscriptions.pop(topic, None)
-        if subscription is None:
-            return
-        channel = subscription.channel
-        channel.discard(subscription)
-        if not channel.hidden:
-            client.left(channel.name)
-            self.broker.leave(topic, client.id)
-        self._left(channel)
-
-    def _left(self, channel: Channel) -> None:
-        channel.members -= 1
-        if not channel.members:
-            task = asyncio.ensure_future(self._close(channel))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _close(self, channel: Channel) -> None:
-        async with channel.lock:
-            if channel.members:  # somebody came
-                return
-            if channel.listening:
-                channel.listening = False
-                await self.broker.unsubscribe(channel.topic)
-            if not channel.members and self._channels.get(channel.topic) is channel:
-                del self._channels[channel.topic]
-                self.telemetry.accumulators.ledgers.retire(channel.ledger)
-
-    def _open(self, topic: str, name: str, *, hidden: bool) -> Channel:
-        accumulators = self.telemetry.accumulators
-        traffic = accumulators.own_channel(USER_CHANNEL if hidden else name)
-        options = None if hidden else self._options_of(name)
-        ledger = accumulators.ledgers.open(traffic)
-        shared: Any = {"accumulators": accumulators, "now": self.clock.monotonic}
-        return Channel(topic, name, options or ChannelOptions(), ledger, self.carriers, hidden=hidden, **shared)
-
-    def _options_of(self, channel: str) -> ChannelOptions | None:
-        return next((found for pattern, found in self._options.items() if fnmatchcase(channel, pattern)), None)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -9,6 +9,7 @@ from socketscope.hub.link import Link, State
 from socketscope.hub.options import Limits
 from socketscope.hub.outbox import Lane
 from socketscope.hub.outgoing import Outgoing
+from socketscope.hub.sockets import TAKEN
 from socketscope.hub.wire import Wire
 
 
@@ -21,7 +22,7 @@ class WireLink(Link):
     def __init__(self, wire: Wire, *args: Any, limits: Limits, **kwargs: Any) -> None:
         super().__init__(*args, limits=limits, **kwargs)
         if wire.on_closing is not None:
-            raise RuntimeError("this connection is in a hub already: it can be in one, whose channels it may all join")
+            raise RuntimeError(TAKEN)
         self._close_seconds = limits.close_seconds
         self.wire = wire
         self.transport = wire.transport

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 from socketscope.errors import EnvelopeError, InvalidValueError
-from socketscope.hub.options import POLICY_VIOLATION
+from socketscope.hub.closing import POLICY_VIOLATION
 
 VERSION: Final = 1
 _HEAD = struct.Struct(">BI")
@@ -132,22 +132,6 @@ def _checked(what: str, text: str) -> str:
     except UnicodeEncodeError as error:
         raise InvalidValueError(text, POLICY_VIOLATION, f"{what} must be valid Unicode") from error
     return text
-
-
-LONGEST_REASON: Final = 123
-"""Bytes of a close frame's reason (RFC 6455, 5.5)."""
-_RESERVED: Final = frozenset({1004, 1005, 1006, 1015})
-"""Never sent (RFC 6455, 7.4.1)."""
-
-
-def checked_close(code: int, reason: str) -> None:
-    """Raise ValueError for a close code or reason that no frame may have."""
-    if not isinstance(code, int) or not (1000 <= code <= 1014 or 3000 <= code <= 4999) or code in _RESERVED:
-        raise ValueError(f"a close code is 1000 to 1014 or 3000 to 4999 (RFC 6455, 7.4), not {code!r:.20}")
-    if not isinstance(reason, str):
-        raise ValueError(f"the reason of a close is a str, not {reason!r:.20}")  # noqa: TRY004 - as all that is wrong
-    if len(reason.encode()) > LONGEST_REASON:
-        raise ValueError(f"the reason of a close has at most {LONGEST_REASON} bytes of UTF-8: {reason!r:.60}")
 
 
 def channel_topic(channel: str) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from socketscope.errors import ConfigurationError
+from socketscope.hub.closing import CODES, POLICY_VIOLATION, REASONS, is_code, is_reason
 
-POLICY_VIOLATION: Final = 1008
-"""RFC 6455, 7.4.1."""
+
+def checked_number(setting: str, value: object, *, above: bool = False) -> None:
+    """Raise `ConfigurationError` for what is no finite number, 0 or more; `above`: more than 0."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    if not number or (above and not value):
+        raise ConfigurationError(setting, value, "a number, more than 0" if above else "a number, 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,19 @@ class Coalesce:
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """A client whose queue is full is cut off: it reads nothing any more, or too slowly ever to catch up."""
+    """A client whose queue is full is cut off: it reads nothing any more, or too slowly ever to catch up.
+
+    Nothing can be sent to it: `code` and `reason` are what its connection ends with here. Raises `ConfigurationError`.
+    """
 
     code: int = POLICY_VIOLATION
     reason: str = "reads too slowly"
+
+    def __post_init__(self) -> None:
+        if not is_code(self.code):
+            raise ConfigurationError("Disconnect.code", self.code, CODES)
+        if not is_reason(self.reason):
+            raise ConfigurationError("Disconnect.reason", self.reason, REASONS)
 
 
 Policy = DropOldest | DropNewest | Coalesce | Disconnect
@@ -89,9 +102,7 @@ class Limits:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ConfigurationError(f"Limits.{name}", value, "a whole number, 1 or more")
         for name in ("rate", "user_rate", "stalled_seconds", "close_seconds"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
-                raise ConfigurationError(f"Limits.{name}", value, "a number, 0 or more")
+            checked_number(f"Limits.{name}", getattr(self, name))
         if self.message_bytes > self.queue_bytes:
             expected = f"at most queue_bytes ({self.queue_bytes}): a larger message could never wait"
             raise ConfigurationError("Limits.message_bytes", self.message_bytes, expected)

@@ -29,7 +29,7 @@ class Origins:
     """
 
     def __init__(self, allowed: Iterable[str | None]) -> None:
-        if isinstance(allowed, str):
+        if isinstance(allowed, str) or not isinstance(allowed, Iterable):
             raise ConfigurationError("Access.origins", allowed, "a list of origins")
         self._allowed: set[Origin | str | None] = set()
         self._below: list[Origin] = []
@@ -37,8 +37,10 @@ class Origins:
             if entry is None or entry == "null":
                 self._allowed.add(entry)
                 continue
-            scheme, mark, rest = entry.partition("://" + _ANY_LABELS)
-            found = _parsed(f"{scheme}://{rest}" if mark else entry)
+            found, mark = None, ""
+            if isinstance(entry, str):
+                scheme, mark, rest = entry.partition("://" + _ANY_LABELS)
+                found = _parsed(f"{scheme}://{rest}" if mark else entry)
             if found is None or "*" in found.host:
                 raise ConfigurationError(
                     "Access.origins",

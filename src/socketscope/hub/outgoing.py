@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from socketscope.errors import InvalidValueError
+from socketscope.hub.closing import INVALID_DATA
 from socketscope.hub.message import Delivery, Kind, Position
 from socketscope.instrumentation.direct import sent_on
 from socketscope.telemetry.histogram import size_cell
 from socketscope.telemetry.record import ConnectionRecord
-
-INVALID_DATA: Final = 1007
-"""Close code of RFC 6455, 7.4.1."""
 
 _TEXT: Final = 0x81
 _BINARY: Final = 0x82

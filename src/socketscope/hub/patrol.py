@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from socketscope.hub.options import POLICY_VIOLATION
+from socketscope.hub.closing import POLICY_VIOLATION
 
 _logger = logging.getLogger(__name__)
 

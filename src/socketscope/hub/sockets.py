@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from socketscope.errors import ClientGoneError
 from socketscope.instrumentation.connection import ABNORMAL, NO_STATUS
+
+TAKEN: Final = "this connection is in a hub already: it can be in one, whose channels it may all join"
 
 Receive = Callable[[], Coroutine[Any, Any, Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]

@@ -20,6 +20,7 @@ from socketscope.errors import ConfigurationError
 from socketscope.hub.access import Handshake, Identity, checked_expiry
 from socketscope.hub.brokers.base import Broker
 from socketscope.hub.message import checked_name
+from socketscope.hub.options import checked_number
 
 SHORTEST: Final = 16
 """Bytes of the secret."""
@@ -35,10 +36,9 @@ class Tickets:
 
     def __init__(self, broker: Broker, secret: str | bytes, *, seconds: float = 30.0) -> None:
         self._secret = secret.encode() if isinstance(secret, str) else secret
-        if len(self._secret) < SHORTEST:
+        if not isinstance(self._secret, bytes) or len(self._secret) < SHORTEST:
             raise ConfigurationError("secret", "...", f"{SHORTEST} bytes or more: `openssl rand -hex 32`")
-        if not 0 < seconds < float("inf"):
-            raise ConfigurationError("seconds", seconds, "more than 0")
+        checked_number("seconds", seconds, above=True)
         self._broker = broker
         self._seconds = seconds
 

@@ -7,15 +7,13 @@ in uvicorn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import OPEN
 
 from socketscope import semconv
-
-SERVICE_RESTART: Final = 1012
-"""Close code of IANA's registry."""
+from socketscope.instrumentation.connection import SERVICE_RESTART
 
 
 class Protocol(WebSocketsSansIOProtocol):

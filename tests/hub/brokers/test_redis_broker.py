@@ -387,6 +387,76 @@ async def test_a_topic_whose_keys_can_not_be_used_can_not_be_subscribed_to_and_d
     client.close()
 
 
+async def test_a_history_that_can_not_be_read_is_refused(redis, redis_options):
+    options = redis_options()
+    client = Redis.from_url(redis.url)
+    async with started(RedisBroker(redis.url, options=options)) as (one,):
+        (first,) = await one.say("a", topic="channel/bad")
+        since = one.broker.health.since
+        client.set(f"{options.prefix}:1:f:channel/bad", "x")
+        with pytest.raises(BrokerUnavailableError, match=r"refuses: .*WRONGTYPE.*f:channel/bad") as raised:
+            await one.broker.history("channel/bad", first)
+        assert raised.value.refused
+        assert one.broker.health.since == since
+    client.close()
+
+
+def member(name):
+    return Member(name, name, "host", 1.0)
+
+
+async def names_in(node, topic):
+    return [one.connection for one in await node.broker.members(topic)]
+
+
+@pytest.mark.parametrize("key", ["m:channel/bad", "m:*:channel/bad"], ids=["nodes", "members of a node"])
+async def test_members_whose_key_is_of_another_type_are_refused_alone_and_until_it_is_gone(redis, redis_options, key):
+    options = redis_options(audit_seconds=0.05)
+    client = Redis.from_url(redis.url, decode_responses=True)
+    async with started(*(RedisBroker(redis.url, options=options) for _ in "ab")) as (one, other):
+        one.broker.enter("channel/bad", member("ann"))
+        assert await names_in(one, "channel/bad") == ["ann"]
+        since = [node.broker.health.since for node in (one, other)]
+        (bad,) = client.scan_iter(f"{options.prefix}:1:{key}", count=10_000)
+        client.set(bad, "x")
+        one.broker.enter("channel/bad", member("bob"))
+        one.broker.leave("channel/bad", "ann")
+        one.broker.enter(ROOM, member("bob"))
+        with pytest.raises(BrokerUnavailableError, match=f"refuses: .*WRONGTYPE.*{re.escape(bad)}") as raised:
+            await one.broker.members("channel/bad")
+        assert raised.value.refused
+        assert await names_in(one, ROOM) == ["bob"]
+        assert await names_in(other, ROOM) == ["bob"]
+        assert await one.say("still published", topic="channel/bad")
+        client.delete(bad)
+        assert await names_in(one, "channel/bad") == ["bob"]
+        client.set(bad, "x")
+        one.broker.enter("channel/bad", member("cid"))
+        with pytest.raises(BrokerUnavailableError):
+            await one.broker.members("channel/bad")
+        client.delete(bad)
+        await eventually(lambda: client.exists(bad))  # told again without being asked
+        for node in (one, other):
+            assert await names_in(node, "channel/bad") == ["bob", "cid"]
+        assert [node.broker.health.since for node in (one, other)] == since  # the links stood all the time
+    client.close()
+
+
+async def test_what_a_vanished_node_left_in_such_a_key_does_not_disturb_who_clears_it_away(redis, redis_options):
+    options = redis_options()
+    client = Redis.from_url(redis.url, decode_responses=True)
+    start = f"{options.prefix}:1:"
+    async with started(RedisBroker(redis.url, options=options)) as (one,):
+        since = one.broker.health.since
+        client.set(f"{start}m:channel/bad", "x")
+        client.sadd(f"{start}n:gone", "channel/bad")
+        client.zadd(f"{start}nodes", {"gone": 1})
+        await eventually(lambda: client.zscore(f"{start}nodes", "gone") is None)
+        assert one.broker.health.connected
+        assert one.broker.health.since == since
+    client.close()
+
+
 async def test_a_server_that_is_started_again_with_such_a_key_is_linked_to(tmp_path):
     with RedisProcess(required_redis(), tmp_path, appendonly=True) as redis:
         async with started(RedisBroker(redis.url)) as (one,):

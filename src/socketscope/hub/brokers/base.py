@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from socketscope.hub.message import Delivery, Envelope, Position
 from socketscope.telemetry.broker import BrokerTelemetry, Counters
@@ -54,6 +54,7 @@ class History:
     """Where the topic stands after them."""
 
 
+@runtime_checkable
 class Broker(Protocol):
     """Each hub has its own.
 

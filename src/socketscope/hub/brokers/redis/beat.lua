@@ -14,7 +14,8 @@ for _, gone in ipairs(redis.call('ZRANGEBYSCORE', nodes, '-inf', now, 'LIMIT', 0
   local topics = redis.call('SPOP', prefix .. 'n:' .. gone, 100)
   for _, topic in ipairs(topics) do
     redis.call('DEL', prefix .. 'm:' .. gone .. ':' .. topic)
-    redis.call('SREM', prefix .. 'm:' .. topic, gone)
+    -- Where something else has written this key, it has nothing of the node.
+    redis.pcall('SREM', prefix .. 'm:' .. topic, gone)
   end
   if #topics < 100 then redis.call('ZREM', nodes, gone) end
 end

@@ -14,7 +14,7 @@ from typing import Any, Final
 from socketscope.errors import BrokerUnavailableError, EnvelopeError, MessageTooLargeError
 from socketscope.hub.brokers.base import STARTED, Health, History, Member, Receiver
 from socketscope.hub.brokers.ledger import TopicLedger
-from socketscope.hub.brokers.redis.link import LinkLostError, Server, opened
+from socketscope.hub.brokers.redis.link import LinkLostError, Server, concerns_keys, opened
 from socketscope.hub.brokers.redis.options import RedisOptions
 from socketscope.hub.brokers.redis.presence import Presence, load
 from socketscope.hub.brokers.redis.publishing import Outbox
@@ -147,7 +147,10 @@ class RedisBroker:
         complete, position = True, after
         while True:
             session = await self._get_session()
-            page = parse_page(await self._ask(session, session.read_command(topic, position)))
+            answer = await self._ask(session, session.read_command(topic, position))
+            if concerns_keys(answer):
+                raise self._refuses(self._started().names.explained(topic, answer))
+            page = parse_page(answer)
             if page.epoch != position.epoch or page.top < position.offset:
                 if deliveries or not page.epoch:  # it began anew in between, or there is nothing
                     return History((), complete=False, position=Position(page.epoch, page.top))
@@ -180,11 +183,14 @@ class RedisBroker:
         names = self._started().names
         try:
             async with asyncio.timeout(self._options.patience):
-                await session.members_told()
+                await session.members_told(topic)
         except TimeoutError:
             raise self._unavailable() from None
         keys = [names.nodes_with_members(topic), names.nodes]
-        return load(await self._ask(session, session.script("members", keys, names.start, topic)))
+        answer = await self._ask(session, session.script("members", keys, names.start, topic))
+        if concerns_keys(answer):
+            raise self._refuses(names.members_explained(topic, answer))
+        return load(answer)
 
     async def claim(self, key: str, ttl: float) -> bool:
         """Whether this is the first claim of `key`."""
@@ -263,15 +269,17 @@ class RedisBroker:
 
     async def _ask(self, session: Session, command: Any) -> Any:
         try:
-            (answer,) = await session.ask(command)
+            return await session.ask(command)
         except LinkLostError as error:
             raise BrokerUnavailableError(self.system, str(error)) from error
-        return answer
 
     def _started(self) -> State:
         if self._state is None:
             raise self._unavailable()
         return self._state
+
+    def _refuses(self, why: str) -> BrokerUnavailableError:
+        return BrokerUnavailableError(self.system, why, refused=True)
 
     def _unavailable(self, *, in_doubt: bool = False) -> BrokerUnavailableError:
         return BrokerUnavailableError(self.system, self._why, in_doubt=in_doubt)

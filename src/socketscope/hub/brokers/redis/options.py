@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from socketscope.errors import ConfigurationError
+from socketscope.hub.options import checked_number
 
 BEAT_SECONDS: Final = 1.0
 """How often a canary goes round; one process needs one small script for it."""
@@ -43,11 +44,14 @@ class RedisOptions:
 
     def __post_init__(self) -> None:
         for option in fields(self):
-            value = getattr(self, option.name)
-            if option.name != "prefix" and not 0 < value < float("inf"):
-                raise ConfigurationError(f"RedisBroker.{option.name}", value, "a number greater than 0")
-        if not self.prefix.isprintable() or not self.prefix or any(letter in self.prefix for letter in " *?[]{}"):
+            if option.name != "prefix":
+                checked_number(f"RedisBroker.{option.name}", getattr(self, option.name), above=True)
+        if not _is_prefix(self.prefix):
             raise ConfigurationError("RedisBroker.prefix", self.prefix, "a name without spaces and *?[]{}")
         if self.presence_seconds < MISSED_BEATS * BEAT_SECONDS:
             expected = f"{MISSED_BEATS * BEAT_SECONDS:g} or more: presence is told once a second"
             raise ConfigurationError("RedisBroker.presence_seconds", self.presence_seconds, expected)
+
+
+def _is_prefix(text: object) -> bool:
+    return isinstance(text, str) and text != "" and text.isprintable() and not any(one in text for one in " *?[]{}")

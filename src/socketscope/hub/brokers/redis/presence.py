@@ -23,6 +23,7 @@ class Presence:
         self._topics: dict[str, dict[str, str]] = {}
         self._untold: dict[tuple[str, str], None] = {}
         self._telling: list[tuple[str, str]] = []
+        self._refused: dict[str, None] = {}
 
     def enter(self, topic: str, member: Member) -> None:
         """Make a member present."""
@@ -54,26 +55,37 @@ class Presence:
         """Whether there is something that the server has not confirmed."""
         return bool(self._untold or self._telling)
 
-    def changes(self) -> list[Command]:
-        """Give the commands that tell what was not told; confirm them by `told`, or else by `not_told`."""
+    def changes(self) -> list[tuple[str, Command]]:
+        """Give the commands that tell what was not told, with the topic of each.
+
+        Confirm them by `told`, or else by `not_told`.
+        """
         self._telling = list(islice(self._untold, TOGETHER))
-        commands: list[Command] = []
+        commands: list[tuple[str, Command]] = []
         for topic, connection in self._telling:
             del self._untold[topic, connection]
             member = self._topics.get(topic, {}).get(connection)
             if member is None:
-                commands.append(("HDEL", self._names.members(topic), connection))
+                commands.append((topic, ("HDEL", self._names.members(topic), connection)))
             else:
-                commands.append(("HSET", self._names.members(topic), connection, member))
+                commands.append((topic, ("HSET", self._names.members(topic), connection, member)))
         for topic in dict.fromkeys(topic for topic, _ in self._telling):
             verb = "SADD" if topic in self._topics else "SREM"
-            commands.append((verb, self._names.nodes_with_members(topic), self._node))
-            commands.append((verb, self._names.topics_of_node, topic))
+            commands.append((topic, (verb, self._names.nodes_with_members(topic), self._node)))
+            commands.append((topic, (verb, self._names.topics_of_node, topic)))
         return commands
 
-    def told(self) -> None:
-        """Note that the server knows."""
+    def told(self, refused: Iterable[str] = ()) -> None:
+        """Note that the server knows, but of these topics, whose keys it can't use: they are told `again`."""
+        self._refused.update(dict.fromkeys(refused))
         self._telling = []
+
+    def again(self, topics: Iterable[str] | None = None) -> None:
+        """Tell what the server refused of these topics, or of all: it may take it now."""
+        for topic in [topic for topic in (self._refused if topics is None else topics) if topic in self._refused]:
+            del self._refused[topic]
+            # Who has left it in the meantime is not in a key that could not be used.
+            self._untold.update(dict.fromkeys((topic, connection) for connection in self._topics.get(topic, ())))
 
     def not_told(self) -> None:
         """Note that the server may not know."""

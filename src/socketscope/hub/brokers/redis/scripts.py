@@ -40,8 +40,11 @@ class Names:
 
     def explained(self, topic: str, error: Exception) -> str:
         """Say what is to be done about an error that concerns a topic's keys."""
-        keys = f"{self.history(topic)} and {self.facts(topic)}"
-        return f"{error}; something else has written {keys}: delete them, and give each service a prefix of its own"
+        return _explained(error, self.history(topic), self.facts(topic))
+
+    def members_explained(self, topic: str, error: Exception) -> str:
+        """Say what is to be done about an error that concerns the keys with a topic's members."""
+        return _explained(error, self.nodes_with_members(topic), self.members(topic))
 
     def channel(self, topic: str) -> str:
         """Name the channel on which a topic is published."""
@@ -62,3 +65,8 @@ class Names:
     def claim(self, key: str) -> str:
         """Name what says that a key is claimed."""
         return f"{self.start}t:{key}"
+
+
+def _explained(error: Exception, *keys: str) -> str:
+    written = " and ".join(keys)
+    return f"{error}; something else has written {written}: delete them, and give each service a prefix of its own"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -114,16 +114,23 @@ class Session:
         """Tell the server of members soon."""
         self._to_tell.set()
 
-    async def members_told(self) -> None:
-        """Wait until the server knows all members."""
+    async def members_told(self, topic: str | None = None) -> None:
+        """Wait until the server knows all members, but those that it refuses; it is asked again to take a topic's."""
+        if topic is not None:
+            self._state.presence.again((topic,))
+            self._to_tell.set()
         async with self._told:
             await self._told.wait_for(lambda: not self._state.presence.untold)
 
-    async def ask(self, *commands: Command) -> list[object]:
-        """Send commands of somebody who may be cancelled while the link has to go on."""
-        task = asyncio.ensure_future(self._link.ask(*commands))
+    async def ask(self, command: Command) -> object:
+        """Send a command of somebody who may be cancelled while the link has to go on.
+
+        The answer may be an error that `concerns_keys`.
+        """
+        task = asyncio.ensure_future(self._link.ask_of_topics(command))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(task)
+        (answer,) = await asyncio.shield(task)
+        return answer
 
     def script(self, name: str, keys: list[str], *arguments: str | bytes | int) -> Command:
         """Give the command that runs a script."""
@@ -251,10 +258,15 @@ class Session:
         state.receiver.received(Delivery(envelope, step.position, step.recovered))
 
     async def _audit(self) -> None:
-        """Compare now and then where topics stand: a message may be missing and nothing come after it."""
+        """Compare now and then where topics stand: a message may be missing and nothing come after it.
+
+        Members that were refused are told again.
+        """
         subscriptions = self._state.subscriptions
         while True:
             await asyncio.sleep(self._state.options.audit_seconds)
+            self._state.presence.again()
+            self._to_tell.set()
             topics = [topic for topic, one in subscriptions.items() if one.following.opened]
             for start in range(0, len(topics), AUDIT_TOGETHER):
                 some = topics[start : start + AUDIT_TOGETHER]
@@ -326,14 +338,21 @@ class Session:
         try:
             while True:
                 while presence.untold:
-                    await self._link.ask(*presence.changes())
-                    presence.told()
+                    await self._tell(presence.changes())
                 async with self._told:
                     self._told.notify_all()
                 await self._to_tell.wait()
                 self._to_tell.clear()
         finally:
             presence.not_told()
+
+    async def _tell(self, changes: Sequence[tuple[str, Command]]) -> None:
+        answers = await self._link.ask_of_topics(*(command for _, command in changes))
+        refused = {topic: answer for (topic, _), answer in zip(changes, answers, strict=True) if concerns_keys(answer)}
+        for topic, error in refused.items():
+            why = self._state.names.members_explained(topic, error)
+            log.warning("Who is in %s here is not told: %s", topic, why)
+        self._state.presence.told(refused)
 
     # The canary --------------------------------
 
