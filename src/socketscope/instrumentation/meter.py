@@ -42,10 +42,11 @@ def metered(
 
     A message that the server did not take is not counted.
     """
+    received, sent = connection.receive, connection.transmit
     # Most connections have messages of one type each way, and that is tried first. What is not of it raises, as does
     # whatever else is rare: a size for which there is no cell yet, a message without data. Those are sorted out
     # "apart", as is everything before the first message (None).
-    # Each variable that the two share would be an object of its own for every connection: so few are.
+    # Every variable that the two share is an object of its own for each connection.
 
     async def receive() -> Message:
         # Applications race this call and cancel it: nothing is kept across the await.
@@ -53,9 +54,8 @@ def metered(
         if since:
             connection.handling_since = 0
             taken = now() - since
-            cell = (taken - 1).bit_length()
             handling = connection.handling
-            handling.cells[cell] += 1
+            handling.cells[(taken - 1).bit_length()] += 1
             handling.total += taken
             if taken > connection.handling_notable:
                 listener.handled(taken)
@@ -67,8 +67,10 @@ def metered(
         try:
             if connection.receives_text:
                 text = message["text"]
-                size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-                connection.receive.text[SIZE_CELL[size]] += 1
+                size = len(text)
+                if not text.isascii():
+                    size = len(text.encode("utf-8", "surrogatepass"))
+                received.text[SIZE_CELL[size]] += 1
             elif connection.receives_text is None:
                 size = _received_apart(connection, message, now(), listener)
                 if size == NO_DATA:
@@ -76,13 +78,13 @@ def metered(
                 connection.receives_text = _has_text(message)
             else:
                 size = len(message["bytes"])
-                connection.receive.binary[SIZE_CELL[size]] += 1
+                received.binary[SIZE_CELL[size]] += 1
         except Exception:
             size = _received_apart(connection, message, now(), listener)
             if size == NO_DATA:
                 return message
             connection.receives_text = _has_text(message)
-        connection.receive.bytes += size
+        received.bytes += size
         connection.handling_since = connection.received_at = now()
         return message
 
@@ -97,8 +99,10 @@ def metered(
         try:
             if connection.sends_text:
                 text = message["text"]
-                size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-                connection.transmit.text[SIZE_CELL[size]] += 1
+                size = len(text)
+                if not text.isascii():
+                    size = len(text.encode("utf-8", "surrogatepass"))
+                sent.text[SIZE_CELL[size]] += 1
             elif connection.sends_text is None:
                 size = _sent_apart(connection, message, now(), listener)
                 if size == NO_DATA:
@@ -106,15 +110,15 @@ def metered(
                 connection.sends_text = _has_text(message)
             else:
                 size = len(message["bytes"])
-                connection.transmit.binary[SIZE_CELL[size]] += 1
+                sent.binary[SIZE_CELL[size]] += 1
         except Exception:
             size = _sent_apart(connection, message, now(), listener)
             if size == NO_DATA:
                 return
             connection.sends_text = _has_text(message)
-        connection.transmit.bytes += size
+        sent.bytes += size
         connection.sent_at = at = now()
-        if at - started > WAITED:
+        if at > started + WAITED:
             listener.waited(at - started)
 
     return receive, send
