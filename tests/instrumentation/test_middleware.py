@@ -1,6 +1,8 @@
 """The middleware around applications as users write them, with a scripted client."""
 
 import asyncio
+import contextvars
+import gc
 import re
 from typing import Any
 from uuid import UUID
@@ -618,6 +620,42 @@ async def test_a_handshake_takes_as_long_as_it_takes_whatever_comes_of_naming_it
     [shaken] = captured.histograms("websocket.server.handshake.duration")
     assert (sum(shaken.counts), shaken.sum) == (1, 0.25)
     assert captured.value("websocket.server.handshakes") == 1
+
+
+async def test_a_connection_that_the_garbage_collector_ends_is_counted_out_before_the_next_reading() -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(_message: Any) -> None:
+        """Take it."""
+
+    def lose(captured: Capture) -> None:
+        itself: list[Any] = []
+
+        async def endless(_scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            await send({"type": "websocket.accept"})
+            await asyncio.Event().wait()
+            itself.clear()
+
+        running = captured.watch(endless)({"type": "websocket", "path": "/ws", "headers": []}, receive, send)
+        itself.append(running)  # so that only the garbage collector finds it
+        contextvars.copy_context().run(running.send, None)
+
+    with capture() as captured:
+        lose(captured)
+        assert captured.value("websocket.server.active_connections") == 1
+        with captured.telemetry.accumulators.lock:  # it may run just then
+            assert gc.collect() > 0
+        assert captured.event_names() == ["websocket.connection.opened"]
+        assert captured.value("websocket.server.active_connections") == 0
+        assert captured.value("socketscope.drift") == 0
+        assert captured.event_names() == ["websocket.connection.opened", "websocket.connection.closed"]
+        lose(captured)
+        gc.collect()
+        lose(captured)
+        assert len(captured.telemetry.live) == 1
+        gc.collect()
 
 
 async def test_a_connection_that_the_garbage_collector_ends_leaves_the_task_alone_in_which_it_does() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from threading import Lock
+from threading import RLock
 
 import pytest
 
@@ -14,7 +14,7 @@ WHERE: Where = ("/ws", 80)
 
 @pytest.fixture
 def connections() -> Connections:
-    return Connections(Lock(), error_cap=Cap(50), set_cap=SetCap())
+    return Connections(RLock(), error_cap=Cap(50), set_cap=SetCap())
 
 
 def opened(connections: Connections) -> None:
@@ -92,3 +92,20 @@ def test_two_thousand_close_codes_make_a_bounded_number_of_attribute_sets(connec
     assert len({code for _, code, _, _ in closed}) == 2 + 20 + 1
     assert sum(closed.values()) == 2002
     assert connections.code_cap.folded == 1980
+
+
+def test_what_is_noted_while_it_is_reckoned_up_is_counted_too(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = connections._count_handshake
+
+    def interrupted(handshake: tuple[Where, str, int, int]) -> None:
+        # As the garbage collector does, which may end a coroutine wherever something is allocated.
+        if handshake[3] == 1000:
+            for _ in range(AT_ONCE):
+                connections.answered(WHERE, "abandoned", 0, 1)
+        counting(handshake)
+
+    monkeypatch.setattr(connections, "_count_handshake", interrupted)
+    opened(connections)
+    assert connections.handshakes() == {(WHERE, "accepted", 101): 1, (WHERE, "abandoned", 0): AT_ONCE}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 
 from opentelemetry import context as otel_context
@@ -65,6 +66,9 @@ class WebSocketMiddleware:
         watching = _Watching(self.reporter, watched, receive)
         try:
             await self.app(scope, *watching.callables(send))
+        except GeneratorExit:
+            watching.closed()
+            raise
         except BaseException as error:
             watching.failed(error)
             watching.end(error)
@@ -157,6 +161,21 @@ class _Watching:
             telemetry.accumulators.fold(watched)  # the end was told before; what came after it
         watched.scope, watched.send, watched.server_send = {}, None, None
 
+    def closed(self) -> None:
+        """Note that the coroutine was closed: its server has given it up, or nobody refers to it any more.
+
+        In that case the garbage collector runs it, in the middle of anything, such as counting another connection.
+        """
+        if self._is_here():
+            self.end(GeneratorExit())
+        else:
+            self._reporter.telemetry.later.append(functools.partial(self.end, GeneratorExit()))
+
+    def _is_here(self) -> bool:
+        """Whether this runs in the connection's own task, or in one that it started."""
+        here = current.watched()
+        return here is not None and here[1] is self._watched
+
     def _finish(self, error: BaseException | None, now: int) -> None:
         watched = self._watched
         looked_away = watched.link_failed or error is None or isinstance(error, asyncio.CancelledError)
@@ -169,9 +188,8 @@ class _Watching:
         """Give the task back as it was."""
         if self._segments is not None:
             self._segments.discard(self)
-        here = current.watched()
-        if here is None or here[1] is not self._watched:
-            return  # a coroutine that nobody ends is closed by the garbage collector, in whatever task that runs
+        if not self._is_here():
+            return  # the garbage collector runs in whatever task there is
         current.leave()
         if self._outer is not None:
             otel_context.attach(self._outer)

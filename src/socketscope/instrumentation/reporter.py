@@ -72,6 +72,8 @@ class Reporter:
         telemetry, excluded = self.telemetry, self.options.excluded_urls
         if not telemetry.on or (excluded is not None and excluded.search(scope.get("path", ""))):
             return None
+        if telemetry.later:
+            telemetry.catch_up()
         try:
             watched = Watched(scope, telemetry.clock.monotonic(), telemetry.clock.wall())
             if (native := native_span(scope)) is not None:

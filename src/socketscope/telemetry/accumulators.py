@@ -5,14 +5,15 @@ its cells. A set has one `Traffic` per thread, so that every cell has one writer
 the next. Readers sum over the threads, and since each cell only grows, so does the sum. Bytes, and what is counted by
 channel, a connection counts for itself alone; it is folded into the totals, as the difference to the time before, when
 somebody reads and when the connection changes its channels or ends. What happens once a connection is counted under a
-lock.
+lock. Here and in its neighbours a thread may take a lock twice: the garbage collector runs wherever something is
+allocated, and what it closes may be a handler that still sends.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from socketscope import semconv
@@ -65,7 +66,7 @@ class Accumulators:
         self.place_cap = SetCap(2 * route_limit)
         self.set_cap = SetCap()
         self._places: set[Where] = set()
-        self.lock = Lock()
+        self.lock = RLock()
         self.connections = Connections(self.lock, error_cap=self.error_cap, set_cap=self.set_cap)
         self._writer = Writer(Numbers())
         self._traffic: dict[tuple[int, Where], Traffic] = {}

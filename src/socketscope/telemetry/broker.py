@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import RLock
 
 from socketscope.telemetry.histogram import Durations
 
@@ -53,7 +53,7 @@ class Brokers:
 
     def __init__(self) -> None:
         self._found: dict[int, tuple[str, BrokerTelemetry]] = {}
-        self._lock = Lock()
+        self._lock = RLock()
 
     def add(self, system: str, telemetry: BrokerTelemetry) -> None:
         """Count a broker's counts in; twice is once. `system` is its `messaging.system`."""

@@ -7,7 +7,7 @@ one overflow set; so a name beyond a limit becomes `_other` here. What was count
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable
-from threading import Lock
+from threading import RLock
 from typing import Final, TypeVar
 
 from socketscope.semconv import OTHER
@@ -40,7 +40,7 @@ class Cap:
         self._candidates: dict[str, tuple[int, int]] = {}
         """Name -> how often it was seen at most, and how much of that may have been others."""
         self._had: set[str] = set()
-        self._lock = Lock()
+        self._lock = RLock()
         self.folded = 0
         """How many times a name was folded into `_other`."""
 

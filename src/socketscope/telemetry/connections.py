@@ -8,7 +8,7 @@ each by itself, a connection costs twice as much.
 from __future__ import annotations
 
 from collections import Counter
-from threading import Lock
+from threading import RLock
 from typing import Final, TypeVar
 
 from socketscope import semconv
@@ -53,7 +53,7 @@ class Connections:
     counts agree; readers take it themselves. The caps are shared with other metrics.
     """
 
-    def __init__(self, lock: Lock, *, error_cap: Cap, set_cap: SetCap) -> None:
+    def __init__(self, lock: RLock, *, error_cap: Cap, set_cap: SetCap) -> None:
         self.code_cap = Cap(CODE_LIMIT)
         self.status_cap = Cap(STATUS_LIMIT)
         self.drift = 0
@@ -63,6 +63,7 @@ class Connections:
         self._set_cap = set_cap
         self._answered: list[_Answered] = []
         self._ended: list[_Ended] = []
+        self._reckons = False
         self._active: Counter[Where] = Counter()
         self._handshakes: Counter[Handshake] = Counter()
         self._handshake_durations: dict[tuple[Where, str], Durations] = {}
@@ -134,12 +135,16 @@ class Connections:
             return list(found.items())
 
     def _reckon_up(self) -> None:
-        answered, self._answered = self._answered, []
-        ended, self._ended = self._ended, []
-        for handshake in answered:
-            self._count_handshake(handshake)
-        for end in ended:
-            self._count_end(end)
+        if self._reckons:  # by the garbage collector, in the middle of it: what it noted has its turn
+            return
+        self._reckons = True
+        try:
+            while self._answered:
+                self._count_handshake(self._answered.pop())
+            while self._ended:
+                self._count_end(self._ended.pop())
+        finally:
+            self._reckons = False
 
     def _count_handshake(self, handshake: _Answered) -> None:
         where, outcome, status, nanoseconds = handshake

@@ -41,6 +41,7 @@ def _instrument(meter: Meter, metric: semconv.Metric, observe: Observe, telemetr
 
 
 def _active(telemetry: Telemetry) -> Iterator[Observation]:
+    telemetry.catch_up()
     accumulators = telemetry.accumulators
     with accumulators.lock:
         # Taken under the lock that every +1 and -1 takes, so that a connection between the two is not called drift.

@@ -7,7 +7,7 @@ counts as a whole.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Lock
+from threading import RLock
 from typing import Final, NamedTuple
 
 from socketscope.telemetry.traffic import ChannelTraffic
@@ -100,7 +100,7 @@ class Ledgers:
         self._open: set[Ledger] = set()
         self._retired: set[Ledger] = set()
         self._totals: dict[str, Counts] = {}
-        self._lock = Lock()
+        self._lock = RLock()
 
     def open(self, traffic: ChannelTraffic) -> Ledger:
         """Begin the ledger of a channel."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable
+from collections import deque
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 from threading import Lock
 
 from opentelemetry import metrics
@@ -31,6 +33,8 @@ class Telemetry:
         self.live = LiveTable()
         self.ring: ClosedRing | None = None
         """The ring, where somebody answers questions about single connections."""
+        self.later: deque[Callable[[], object]] = deque()
+        """What is to be noted before somebody reads, or the next connection begins, and can't be at once."""
         self._on = False
         self.measured_since = 0
         """When measuring began (wall clock, nanoseconds)."""
@@ -70,6 +74,12 @@ class Telemetry:
         """Give at most `limit` channels a name of their own on metrics."""
         self.accumulators.channel_cap.limit = limit
 
+    def catch_up(self) -> None:
+        """Note what was put off."""
+        while self.later:
+            with suppress(IndexError):  # another thread was faster
+                self.later.popleft()()
+
     def settled(self, asker: Hashable = None) -> Accumulators:
         """Give the accumulators once all that open connections did up to now is folded into them.
 
@@ -78,6 +88,7 @@ class Telemetry:
         """
         if asker is None or asker in self._asked or not self._asked:
             self._asked = set()
+            self.catch_up()
             for record in self.live.records():
                 self.accumulators.fold(record)
         if asker is not None:
@@ -121,6 +132,7 @@ class Telemetry:
         )
         self.live = LiveTable()
         self.ring = ClosedRing(since_wall=self.clock.wall()) if self.ring is not None else None
+        self.later.clear()
         self._lock = Lock()
         self._asked = set()
 
