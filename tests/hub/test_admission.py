@@ -165,13 +165,14 @@ async def test_a_hook_that_is_none_is_told_so(hook, told):
 
 @sockets
 @pytest.mark.parametrize("watched", [True, False])
-async def test_a_connection_that_is_in_a_hub_is_refused_and_stays(socket, watched):
+@pytest.mark.parametrize("again", ["the same hub", "another hub"])
+async def test_a_connection_that_is_in_a_hub_is_refused_and_stays(socket, watched, again):
     async def app(scope, receive, send):
         same = socket((scope, receive, send))
         async with hub.connect(same, user="ann") as client:
             await client.subscribe("room")
             with pytest.raises(RuntimeError, match="in a hub already"):
-                async with hub.connect(same, user="ann"):
+                async with (hub if again == "the same hub" else other).connect(same, user="ann"):
                     raise AssertionError
             refused.append(client.open)
             async for _ in client:
@@ -179,7 +180,7 @@ async def test_a_connection_that_is_in_a_hub_is_refused_and_stays(socket, watche
 
     refused = []
     with capture() as captured:
-        async with Hub(telemetry=captured.telemetry) as hub:
+        async with Hub(telemetry=captured.telemetry) as hub, Hub(telemetry=captured.telemetry) as other:
             async with AsgiClient(captured.watch(app) if watched else app) as client:
                 await client.accepted()
                 await hub.publish("room", "still there")
@@ -189,6 +190,21 @@ async def test_a_connection_that_is_in_a_hub_is_refused_and_stays(socket, watche
                 await client.finished()
             hub.check()
     assert (client.error, refused, hub.clients) == (None, [True], {})
+
+
+async def test_a_connection_that_has_left_a_hub_can_enter_another():
+    users = []
+
+    async def app(scope, receive, send):
+        same = starlette_socket((scope, receive, send))
+        for user in ("ann", "bob"):
+            async with Hub() as hub, hub.connect(same, user=user) as client:
+                users.append(client.user)
+
+    async with AsgiClient(app) as client:
+        await client.accepted()
+        await client.finished()
+    assert (client.error, users) == (None, ["ann", "bob"])
 
 
 async def test_a_connection_whose_handshake_is_under_way_is_not_taken_in_beside_it():
@@ -261,3 +277,19 @@ async def test_a_deadline_of_a_hook_s_own_is_raised_as_it_is(hook):
     async with Hub(access=Access(**{hook: Undecided().own_deadline})) as hub, AsgiClient(app) as client:
         await client.finished()
     assert client.error is None
+
+
+@pytest.mark.parametrize("code", [1005, 5000, "4003"])
+async def test_a_code_of_a_hook_s_that_no_frame_can_have_is_1008(code):
+    async def subscribe(client, channel):
+        raise RefusedError(f"joining {channel}", code, "members only")
+
+    async def app(scope, receive, send):
+        async with hub.connect((scope, receive, send)) as client:
+            await client.subscribe("room")
+
+    async with Hub(access=Access(subscribe=subscribe)) as hub, AsgiClient(app) as client:
+        await client.accepted()
+        closed = await client.receive()
+        await client.finished()
+    assert (closed["code"], closed["reason"]) == (1008, "members only")

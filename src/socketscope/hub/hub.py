@@ -7,8 +7,8 @@ import json
 import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -42,7 +42,7 @@ from socketscope.hub.outgoing import payload
 from socketscope.hub.patrol import patrol
 from socketscope.hub.quota import Users
 from socketscope.hub.resume import Joined
-from socketscope.hub.sockets import TAKEN, socket_of
+from socketscope.hub.sockets import socket_of, taken
 from socketscope.instrumentation.connection import SERVICE_RESTART
 from socketscope.telemetry.ledger import Ledger
 from socketscope.telemetry.process import Telemetry, process_telemetry
@@ -100,8 +100,6 @@ class Hub:
         self.clock = self.telemetry.clock
         self.clients: dict[str, Client] = {}
         self.users = Users(self.limits)
-        self._taken: set[int] = set()
-        """`id` of the scope of each connection that is in, or on its way."""
         self._admission = Admission(
             self.access,
             message_bytes=self.limits.message_bytes,
@@ -194,11 +192,11 @@ class Hub:
         Raises `RefusedError` where the hooks refuse; the connection is closed then. One that leaves the block closes
         the connection, too: it may be a `LimitExceededError`, a `MessageTooLargeError` or an `InvalidValueError`.
         `ClientGoneError` just ends the block, but is raised where the client left before it began. RuntimeError where
-        the connection is in a hub already.
+        the connection is in a hub already, this one or another.
         """
         self.require_loop()
         found = socket_of(socket)
-        with self._once(found.scope):
+        with taken(found):
             client = Client(self, found, await self._admission.admit(found, Identity(user, expires)))
             self.clients[client.id] = client
             self.moved(client)
@@ -225,8 +223,8 @@ class Hub:
 
         `key`: where the channel's policy is `Coalesce`, it replaces what waits with the same key. Waits for the
         broker, never for a client. Raises `MessageTooLargeError`, `InvalidValueError` for a name, message or key that
-        can't be used, TypeError for what JSON does not know, `BrokerUnavailableError`, and RuntimeError in another
-        event loop or thread than the hub's.
+        can't be used, TypeError for what JSON does not know, `BrokerUnavailableError`, and RuntimeError before
+        the hub is entered and in another event loop or thread than its own.
         """
         return await self._publish(channel_topic(checked_name("channel", channel)), channel, message, checked_key(key))
 
@@ -362,16 +360,6 @@ class Hub:
         _logger.warning("%d messages of %s were lost between the broker and this process", count, topic)
 
     # --------------------------------
-
-    @contextmanager
-    def _once(self, scope: Mapping[str, Any]) -> Iterator[None]:
-        if id(scope) in self._taken:
-            raise RuntimeError(TAKEN)
-        self._taken.add(id(scope))
-        try:
-            yield
-        finally:
-            self._taken.discard(id(scope))
 
     async def _publish(self, topic: str, name: str, message: Message, key: str | None) -> Position:
         self.require_loop()

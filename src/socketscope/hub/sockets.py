@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,8 @@ from socketscope.errors import ClientGoneError
 from socketscope.instrumentation.connection import ABNORMAL, NO_STATUS
 
 TAKEN: Final = "this connection is in a hub already: it can be in one, whose channels it may all join"
+_IN_A_HUB: Final = "socketscope.hub"
+"""Key of the scope of a connection that is in a hub, or on its way into one."""
 
 Receive = Callable[[], Coroutine[Any, Any, Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
@@ -22,7 +25,7 @@ class Socket:
     `accept` raises `ClientGoneError` where the client has left.
     """
 
-    scope: Mapping[str, Any]
+    scope: MutableMapping[str, Any]
     receive: Receive
     send: Send
     accept: Callable[[], Coroutine[Any, Any, None]]
@@ -40,12 +43,25 @@ def socket_of(connection: Any) -> Socket:
     # Their common ground: the ASGI callables under their own names, with the checks of the framework around them.
     found: list[Any] = [getattr(connection, name, None) for name in ("scope", "receive", "send", "accept")]
     scope, receive, send, accept = found
-    if not all(map(callable, found[1:])) or not isinstance(scope, Mapping) or scope.get("type") != "websocket":
+    if not all(map(callable, found[1:])) or not isinstance(scope, MutableMapping) or scope.get("type") != "websocket":
         raise TypeError(
             "hub.connect() takes a WebSocket of Starlette, FastAPI or Litestar, or (scope, receive, send), "
             f"not {type(connection).__name__}"
         )
     return Socket(scope, receive, send, lambda: _told_gone(accept()), accepted=_is_accepted(connection))
+
+
+@contextmanager
+def taken(socket: Socket) -> Iterator[None]:
+    """Keep a connection out of every other hub. Raises RuntimeError where it is in one."""
+    scope = socket.scope
+    if _IN_A_HUB in scope:
+        raise RuntimeError(TAKEN)
+    scope[_IN_A_HUB] = True
+    try:
+        yield
+    finally:
+        del scope[_IN_A_HUB]
 
 
 def gone(message: Mapping[str, Any]) -> ClientGoneError:

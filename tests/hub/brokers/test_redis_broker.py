@@ -90,6 +90,7 @@ def test_what_is_no_url_of_a_server_is_named_without_its_password(url):
         ({"patience": float("inf")}, "patience"),
         ({"prefix": ""}, "prefix"),
         ({"prefix": "a b"}, "prefix"),
+        ({"prefix": "a\n"}, "prefix"),
         ({"presence_seconds": 1}, "presence_seconds"),
     ],
 )
@@ -425,6 +426,9 @@ async def test_members_whose_key_is_of_another_type_are_refused_alone_and_until_
         with pytest.raises(BrokerUnavailableError, match=f"refuses: .*WRONGTYPE.*{re.escape(bad)}") as raised:
             await one.broker.members("channel/bad")
         assert raised.value.refused
+        with pytest.raises(BrokerUnavailableError, match=re.escape(f"({bad})")) as raised:
+            await other.broker.members("channel/bad")
+        assert str(raised.value).count("channel/bad") == 1  # the other keys are in order: they are not to be deleted
         assert await names_in(one, ROOM) == ["bob"]
         assert await names_in(other, ROOM) == ["bob"]
         assert await one.say("still published", topic="channel/bad")

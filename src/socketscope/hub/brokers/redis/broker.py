@@ -18,7 +18,7 @@ from socketscope.hub.brokers.redis.link import LinkLostError, Server, concerns_k
 from socketscope.hub.brokers.redis.options import RedisOptions
 from socketscope.hub.brokers.redis.presence import Presence, load
 from socketscope.hub.brokers.redis.publishing import Outbox
-from socketscope.hub.brokers.redis.scripts import Names
+from socketscope.hub.brokers.redis.scripts import Names, explained
 from socketscope.hub.brokers.redis.session import Session, State, Subscription
 from socketscope.hub.brokers.redis.wire import Entry, parse_page
 from socketscope.hub.message import Delivery, Envelope, Position
@@ -189,7 +189,7 @@ class RedisBroker:
         keys = [names.nodes_with_members(topic), names.nodes]
         answer = await self._ask(session, session.script("members", keys, names.start, topic))
         if concerns_keys(answer):
-            raise self._refuses(names.members_explained(topic, answer))
+            raise self._refuses(explained(answer, "this key"))  # the script names it: it may be another node's
         return load(answer)
 
     async def claim(self, key: str, ttl: float) -> bool:

@@ -40,11 +40,7 @@ class Names:
 
     def explained(self, topic: str, error: Exception) -> str:
         """Say what is to be done about an error that concerns a topic's keys."""
-        return _explained(error, self.history(topic), self.facts(topic))
-
-    def members_explained(self, topic: str, error: Exception) -> str:
-        """Say what is to be done about an error that concerns the keys with a topic's members."""
-        return _explained(error, self.nodes_with_members(topic), self.members(topic))
+        return explained(error, self.history(topic), self.facts(topic))
 
     def channel(self, topic: str) -> str:
         """Name the channel on which a topic is published."""
@@ -67,6 +63,7 @@ class Names:
         return f"{self.start}t:{key}"
 
 
-def _explained(error: Exception, *keys: str) -> str:
+def explained(error: Exception, *keys: str) -> str:
+    """Say what is to be done about an error that concerns these keys."""
     written = " and ".join(keys)
-    return f"{error}; something else has written {written}: delete them, and give each service a prefix of its own"
+    return f"{error}; something else has written {written}: delete that, and give each service a prefix of its own"

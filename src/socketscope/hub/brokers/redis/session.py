@@ -17,7 +17,7 @@ from socketscope.hub.brokers.redis.link import Command, Link, LinkLostError, con
 from socketscope.hub.brokers.redis.options import BEAT_SECONDS, MISSED_BEATS, RedisOptions
 from socketscope.hub.brokers.redis.presence import Presence
 from socketscope.hub.brokers.redis.publishing import Outbox, Publisher
-from socketscope.hub.brokers.redis.scripts import Names
+from socketscope.hub.brokers.redis.scripts import Names, explained
 from socketscope.hub.brokers.redis.wire import parse_frame, parse_page
 from socketscope.hub.message import Delivery, Envelope, Position
 from socketscope.telemetry.broker import BrokerTelemetry
@@ -348,9 +348,12 @@ class Session:
 
     async def _tell(self, changes: Sequence[tuple[str, Command]]) -> None:
         answers = await self._link.ask_of_topics(*(command for _, command in changes))
-        refused = {topic: answer for (topic, _), answer in zip(changes, answers, strict=True) if concerns_keys(answer)}
-        for topic, error in refused.items():
-            why = self._state.names.members_explained(topic, error)
+        refused = {
+            topic: explained(answer, str(command[1]))
+            for (topic, command), answer in zip(changes, answers, strict=True)
+            if concerns_keys(answer)
+        }
+        for topic, why in refused.items():
             log.warning("Who is in %s here is not told: %s", topic, why)
         self._state.presence.told(refused)
 
