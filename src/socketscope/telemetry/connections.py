@@ -1,8 +1,7 @@
 """Counts of what happens once a connection: its handshake and its end.
 
-They are noted as they happen, and reckoned up many at a time, or before somebody reads. A server in which connections
-come and go does much else between two of them, and what it has not just used it must fetch from memory: reckoned up
-each by itself, a connection costs twice as much.
+They are noted as they happen, and reckoned up many at a time, or before somebody reads: a server does much else between
+two connections, and one by one whatever is needed for it would have to be fetched from memory again.
 """
 
 from __future__ import annotations
