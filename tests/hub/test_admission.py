@@ -1,6 +1,7 @@
 """What happens while a client is on its way in: the hub drains, or the client leaves."""
 
 import asyncio
+import re
 
 import litestar
 import pytest
@@ -293,3 +294,19 @@ async def test_a_code_of_a_hook_s_that_no_frame_can_have_is_1008(code):
         closed = await client.receive()
         await client.finished()
     assert (closed["code"], closed["reason"]) == (1008, "members only")
+
+
+@pytest.mark.parametrize("answer", ["no", None, 1])
+async def test_a_hook_that_answers_neither_true_nor_false_is_named(answer):
+    async def subscribe(_client, _channel):
+        return answer
+
+    async def app(scope, receive, send):
+        async with hub.connect((scope, receive, send)) as client:
+            await client.subscribe("room")
+
+    async with Hub(access=Access(subscribe=subscribe)) as hub, AsgiClient(app) as client:
+        await client.accepted()
+        await client.finished()
+    assert isinstance(client.error, ConfigurationError)
+    assert re.search(r"what Access\.subscribe gives.*True or False", str(client.error))

@@ -19,6 +19,8 @@ WRONG = [
     ("Access.deadline", lambda: Access(deadline=0)),
     ("Access.deadline", lambda: Access(deadline="10")),
     ("Access.deadline", lambda: Access(deadline=None)),
+    ("Access.deadline", lambda: Access(deadline=10**400)),
+    ("Limits.stalled_seconds", lambda: Limits(stalled_seconds=1e300)),
     ("Access.connect", lambda: Access(connect=5)),
     ("secret", lambda: Tickets(MemoryBroker(), "short")),
     ("secret", lambda: Tickets(MemoryBroker(), None)),

@@ -71,6 +71,27 @@ async def test_who_returns_gets_what_was_missed_and_then_what_comes(make_broker)
             assert [one["offset"] for one in heard] == [first.position.offset + 2 + number for number in range(4)]
 
 
+async def test_who_is_in_already_is_sent_nothing_again_and_told_so(make_broker):
+    joined, heard = [], asyncio.Event()
+
+    async def app(scope, receive, send):
+        async with hub.connect((scope, receive, send)) as client:
+            first = (await client.subscribe("room")).position
+            joined.append(await client.subscribe("room", last=first))
+            await hub.publish("room", "a")
+            await heard.wait()
+            joined.append(await client.subscribe("room", last=first))
+            joined.append(await client.subscribe("room"))
+
+    async with Hub(make_broker()) as hub, AsgiClient(app) as client:
+        await client.accepted()
+        assert await client.receive_text() == "a"
+        heard.set()
+        await client.finished()
+        assert [one.complete for one in joined] == [True, False, True]
+        assert client.error is None
+
+
 async def test_who_missed_nothing_is_told_so(make_broker):
     async with hubs(make_broker(), make_broker()) as (one, other):
         async with Guest(one) as guest:

@@ -142,7 +142,10 @@ class Access:
             await self._allowed(f"publishing in {channel!r:.60}", "publish", self.publish(client, channel, message))
 
     async def _allowed(self, what: str, hook: str, answer: Awaitable[bool]) -> None:
-        if not await self._in_time(what, _asked(hook, answer), "not decided in time"):
+        allowed = await self._in_time(what, _asked(hook, answer), "not decided in time")
+        if not isinstance(allowed, bool):
+            raise ConfigurationError(f"what Access.{hook} gives", allowed, "True or False")
+        if not allowed:
             raise RefusedError(what, FORBIDDEN, "not allowed")
 
     async def _identity(self, hook: str, asked: Awaitable[Identity | None]) -> Identity:

@@ -62,7 +62,7 @@ class Channels:
             channel = self.by_topic[topic] = self._open(topic, name, client.hub.carriers, hidden=hidden)
         known = client.subscriptions.get(topic)
         if known is not None:
-            return Joined(channel.position)
+            return _in_already(channel, last)
         channel.members += 1
         try:
             async with channel.lock:
@@ -80,7 +80,7 @@ class Channels:
             self._left(channel)
             if not client.open:
                 raise ClientGoneError(*client.ended)
-            return Joined(channel.position)
+            return _in_already(channel, last)
         subscription = client.subscriptions[topic] = Subscription(client.link, channel)
         channel.add(subscription)
         if not hidden:
@@ -134,3 +134,8 @@ class Channels:
 
     def _options_of(self, name: str) -> ChannelOptions | None:
         return next((found for pattern, found in self._options.items() if fnmatchcase(name, pattern)), None)
+
+
+def _in_already(channel: Channel, last: Position | None) -> Joined:
+    # It is sent nothing twice, so nothing of what it may have missed before it joined.
+    return Joined(channel.position, last is None or last == channel.position)

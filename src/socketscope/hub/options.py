@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from socketscope.errors import ConfigurationError
 from socketscope.hub.closing import CODES, POLICY_VIOLATION, REASONS, is_code, is_reason
 
+GREATEST: Final = 1e9
+"""Thirty years, in seconds: timers overflow somewhere beyond."""
+
 
 def checked_number(setting: str, value: object, *, above: bool = False) -> None:
-    """Raise `ConfigurationError` for what is no finite number, 0 or more; `above`: more than 0."""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    """Raise `ConfigurationError` for what is no number from 0 to `GREATEST`; `above`: more than 0."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= GREATEST
     if not number or (above and not value):
-        raise ConfigurationError(setting, value, "a number, more than 0" if above else "a number, 0 or more")
+        least = "more than 0" if above else "0 or more"
+        raise ConfigurationError(setting, value, f"a number, {least} and at most {GREATEST:.0f}")
 
 
 @dataclass(frozen=True, slots=True)
