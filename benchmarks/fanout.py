@@ -4,6 +4,9 @@ Each subject is a server process of its own, its clients are another process. Pu
 round its loop; measured is the processor time of the server, all threads, from the first message until every client
 has every message. Garbage is collected before: what a thousand new connections owe is no price of a message. Ours has
 its telemetry on, with the SDK as `socketscope run` sets it up; the others have none.
+
+Medians are held against each other. Now and then a server costs a fifth less than its own median for a whole round
+(clients that lag need not be woken, as far as we know): were the best rounds compared, one such round would decide.
 """
 
 from __future__ import annotations
@@ -62,15 +65,16 @@ def measure(name: str, options: Namespace) -> Callable[[int], float]:
 
 
 def report(found: dict[str, Spread]) -> bool:
-    """Print; returns whether every bar was met, by the best of each."""
+    """Print; returns whether every bar was met."""
     for name, spread in found.items():
         print(f"{name:<24} best {spread.best:6.2f} us  median {spread.median:6.2f}  spread {spread.percent:3.0f} %")
     passed = True
     for name, peer, bar in BARS:
         if name in found and peer in found:
-            ratio = found[name].best / found[peer].best
+            ratio, best = found[name].median / found[peer].median, found[name].best / found[peer].best
             passed &= ratio <= bar
-            print(f"{name:<24} {ratio:5.2f} x {peer:<24} bar {bar}: {'pass' if ratio <= bar else 'MISS'}")
+            verdict = "pass" if ratio <= bar else "MISS"
+            print(f"{name:<24} {ratio:5.2f} x {peer:<24} bar {bar}: {verdict} (best of each: {best:.2f})")
     return passed
 
 
@@ -80,7 +84,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=1000)
     parser.add_argument("--messages", type=int, default=100)
     parser.add_argument("--bytes", type=int, default=128)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", action="append", choices=SUBJECTS, help="measure these")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

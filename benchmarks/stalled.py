@@ -2,6 +2,8 @@
 
 Two rooms: 20 clients and one that is stuck, 1,000 and 1 %. Each is measured in turn with the stuck ones and without, at
 a rate that the healthy ones can take. The server is ours with our uvicorn protocol and telemetry on.
+
+A p99 differs by half from run to run, whoever is stuck: medians of the runs are held against each other.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ BUFFER_BAR: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """`rate`: messages a second. `rounds`: in each room a p99 differs by a fifth from run to run, whoever is stuck."""
+    """`rate`: messages a second."""
 
     name: str
     healthy: int
@@ -36,7 +38,7 @@ class Room:
     rounds: int
 
 
-ROOMS: Final = (Room("20 and 1 stuck", 20, 1, 800, 200.0, 6), Room("1,000 and 1 % stuck", 1000, 10, 400, 16.0, 4))
+ROOMS: Final = (Room("20 and 1 stuck", 20, 1, 800, 200.0, 9), Room("1,000 and 1 % stuck", 1000, 10, 400, 16.0, 5))
 
 
 @dataclass(slots=True)
@@ -96,10 +98,13 @@ def main() -> None:
             "with": measure(room, room.stuck, options, account),
         }
         found = interleaved(subjects, rounds=options.rounds or room.rounds, greater_is_better=False)
-        ratio = found["with"].best / found["without"].best
+        ratio = found["with"].median / found["without"].median
         rooms[room.name] = {"ratio": ratio, "p99": found, **asdict(account)}
         for name, spread in found.items():
-            print(f"{room.name}: p99 {name:<8} best {spread.best:7.2f} ms  spread {spread.percent:3.0f} %")
+            print(
+                f"{room.name}: p99 {name:<8} median {spread.median:7.2f} ms  "
+                f"best {spread.best:7.2f}  spread {spread.percent:3.0f} %"
+            )
         print(f"{room.name}: {ratio:.2f} x, {json.dumps(asdict(account))}")
     passed = all(
         room["ratio"] <= P99_BAR

@@ -6,7 +6,7 @@ from broker_parts import eventually
 from socketscope.errors import ConfigurationError, MessageTooLargeError
 from socketscope.hub import Access, ChannelOptions, Disconnect, DropOldest, Hub, Identity, Limits, Tickets
 from socketscope.hub.brokers.memory import MemoryBroker
-from socketscope.hub.brokers.redis import RedisOptions
+from socketscope.hub.brokers.redis import RedisBroker, RedisOptions
 from socketscope.testing import AsgiClient, capture
 
 pytestmark = pytest.mark.anyio
@@ -51,8 +51,14 @@ WRONG = [
     ("Hub(reconnect_seconds)", lambda: Hub(reconnect_seconds="5")),
     ("Hub(audit_seconds)", lambda: Hub(audit_seconds=float("inf"))),
     ("Hub(audit_seconds)", lambda: Hub(audit_seconds=True)),
-    ("RedisBroker.patience", lambda: RedisOptions(patience="5")),
-    ("RedisBroker.prefix", lambda: RedisOptions(prefix=None)),
+    ("RedisOptions.patience", lambda: RedisOptions(patience="5")),
+    ("RedisOptions.prefix", lambda: RedisOptions(prefix=None)),
+    ("RedisOptions.history_messages", lambda: RedisOptions(history_messages=0.5)),
+    ("RedisOptions.waiting_bytes", lambda: RedisOptions(waiting_bytes=True)),
+    ("RedisBroker(options)", lambda: RedisBroker("redis://localhost", options={"patience": 5})),
+    ("MemoryBroker(memory)", lambda: MemoryBroker(5)),
+    ("MemoryBroker(message_bytes)", lambda: MemoryBroker(message_bytes="1 MiB")),
+    ("Hub(telemetry)", lambda: Hub(telemetry=5)),
 ]
 
 

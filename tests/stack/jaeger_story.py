@@ -194,6 +194,5 @@ def _is_of(span: TraceSpan, connection_id: str) -> bool:
 
 def _chat(options: Options) -> Program:
     chat = one_chat.chat(options)
-    # Short segments, so that there are some while the connections are open; not shorter, since Jaeger warns of one that
-    # is shorter than the handshake, as the last one is where the client leaves just after the one before has ended.
-    return replace(chat, environment={**chat.environment, "SOCKETSCOPE_SEGMENT": "3"})
+    # Short segments, so that there are some while the connections are open.
+    return replace(chat, environment={**chat.environment, "SOCKETSCOPE_SEGMENT": "1"})

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from socketscope.errors import BrokerUnavailableError
 from socketscope.hub.asgi import Batch, Carrier, Carriers
 from socketscope.hub.group import Group
 from socketscope.hub.link import AsgiLink, Link
@@ -48,6 +49,8 @@ class Channel:
         self.listening = False
         self.lock = asyncio.Lock()
         """Held while the broker is told to subscribe or unsubscribe."""
+        self.unavailable: BrokerUnavailableError | None = None
+        """Why it could not be listened to, the last time that this was so."""
         self.position = Position("", 0)
         """Where the topic stands, as far as it was received."""
         self._carriers = carriers

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from socketscope.errors import ClientGoneError, ConfigurationError
+from socketscope.errors import BrokerUnavailableError, ClientGoneError, ConfigurationError
 from socketscope.hub.brokers.base import Broker, Member
 from socketscope.hub.channel import Channel
 from socketscope.hub.message import Position
@@ -65,13 +65,7 @@ class Channels:
             return _in_already(channel, last)
         channel.members += 1
         try:
-            async with channel.lock:
-                if not channel.listening:
-                    channel.position = Position("", 0)
-                    position = await self._broker.subscribe(topic)
-                    if not channel.position.epoch:  # else messages have come already
-                        channel.stands(position)
-                    channel.listening = True
+            await self._listen(channel)
             missed = None if last is None else await read_missed(self._broker, channel, last)
         except BaseException:
             self._left(channel)
@@ -106,6 +100,25 @@ class Channels:
         """Wait until every channel that its last member has left is closed."""
         if self._closing:
             await asyncio.wait(self._closing)
+
+    async def _listen(self, channel: Channel) -> None:
+        unavailable = channel.unavailable
+        async with channel.lock:
+            if channel.listening:
+                return
+            if channel.unavailable is not unavailable and channel.unavailable is not None:
+                # While this one waited in line the first had its answer. To ask again would let the tenth wait for ten
+                # times the broker's patience.
+                raise channel.unavailable
+            channel.position = Position("", 0)
+            try:
+                position = await self._broker.subscribe(channel.topic)
+            except BrokerUnavailableError as error:
+                channel.unavailable = error
+                raise
+            if not channel.position.epoch:  # else messages have come already
+                channel.stands(position)
+            channel.listening, channel.unavailable = True, None
 
     def _left(self, channel: Channel) -> None:
         channel.members -= 1

@@ -90,6 +90,8 @@ class Hub:
             raise ConfigurationError("Hub(limits)", limits, "Limits")
         if access is not None and not isinstance(access, Access):
             raise ConfigurationError("Hub(access)", access, "an Access")
+        if telemetry is not None and not isinstance(telemetry, Telemetry):
+            raise ConfigurationError("Hub(telemetry)", telemetry, "a Telemetry; leave it out for the process's own")
         checked_number("Hub(reconnect_seconds)", reconnect_seconds)
         checked_number("Hub(audit_seconds)", audit_seconds)
         self.id = secrets.token_hex(8)
@@ -173,6 +175,7 @@ class Hub:
         if self._patrol is not None:
             self._patrol.cancel()
             await asyncio.wait((self._patrol,))
+            self._patrol = None
         await self._channels.closed()
         await self.carriers.stop()
         await self.broker.stop()

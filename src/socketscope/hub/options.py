@@ -20,6 +20,12 @@ def checked_number(setting: str, value: object, *, above: bool = False) -> None:
         raise ConfigurationError(setting, value, f"a number, {least} and at most {GREATEST:.0f}")
 
 
+def checked_count(setting: str, value: object) -> None:
+    """Raise `ConfigurationError` for what is no whole number, 1 or more."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(setting, value, "a whole number, 1 or more")
+
+
 @dataclass(frozen=True, slots=True)
 class DropOldest:
     """A full queue loses its oldest messages of the channel, for feeds where the present counts."""
@@ -103,9 +109,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("queue_messages", "queue_bytes", "message_bytes", "channels", "user_channels"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ConfigurationError(f"Limits.{name}", value, "a whole number, 1 or more")
+            checked_count(f"Limits.{name}", getattr(self, name))
         for name in ("rate", "user_rate", "stalled_seconds", "close_seconds"):
             checked_number(f"Limits.{name}", getattr(self, name))
         if self.message_bytes > self.queue_bytes:

@@ -29,7 +29,7 @@ from socketscope.telemetry.events import Events, RateLimit
 from socketscope.telemetry.process import Telemetry
 from socketscope.telemetry.record import error_type, identity_attributes, life_attributes
 from socketscope.telemetry.sdk_present import Awaited
-from socketscope.telemetry.spans import Spans, enrich
+from socketscope.telemetry.spans import Spans, begun_after, enrich
 
 _logger = logging.getLogger(__name__)
 
@@ -259,6 +259,7 @@ class Reporter:
     def _step_under(self, watched: Watched, native: Span) -> None:
         # A second SERVER span would count the request twice.
         watched.server_span = native
+        watched.started_wall = begun_after(native, watched.started_wall)
         self._trace(watched, self._spans.handshake_under(native, watched.started_wall))
 
     def _trace(self, watched: Watched, span: Span) -> None:

@@ -36,6 +36,8 @@ class _HeadersGetter(Getter[Headers]):
 
 
 _HEADERS = _HeadersGetter()
+_MICROSECOND = 1_000
+"""Backends that count in microseconds are to see that one duration is longer than another."""
 
 
 class Spans:
@@ -57,12 +59,7 @@ class Spans:
         return self._tracer.start_span("WS", context=context, kind=SpanKind.SERVER, start_time=start_wall)
 
     def handshake_under(self, parent: Span, start_wall: int) -> Span:
-        """Start an INTERNAL handshake span under a server span that somebody else has open, and not before it."""
-        # The API does not tell when a span began, the SDK's spans do. A child that begins before its parent is taken
-        # for the work of a machine whose clock is wrong.
-        begun = getattr(parent, "start_time", None)
-        if isinstance(begun, int):
-            start_wall = max(start_wall, begun)
+        """Start an INTERNAL handshake span under a server span that somebody else has open."""
         return self._tracer.start_span(
             "WS",
             context=trace.set_span_in_context(parent),
@@ -97,7 +94,10 @@ class Spans:
         end_wall: int,
         life: Attributes | None = None,
     ) -> None:
-        """Make the span of the segment that ends now; the last one carries the totals of the whole `life`."""
+        """Make the span of the segment that ends now; the last one carries the totals of the whole `life`.
+
+        One that is shorter than the handshake begins earlier, so that it is not.
+        """
         received, sent, bytes_received, bytes_sent = (
             now - before for now, before in zip(record.totals(), record.segment_before, strict=True)
         )
@@ -121,7 +121,7 @@ class Spans:
             context=parent,
             kind=SpanKind.INTERNAL,
             attributes=attributes,
-            start_time=record.segment_wall,
+            start_time=_start_of(record, end_wall),
         )
         if life is not None and record.error_type:
             span.set_status(Status(StatusCode.ERROR, record.error_type))
@@ -160,6 +160,21 @@ class Spans:
                 roots.sampler = _AsItsConnection(roots.sampler)
             self._roots = roots
         return self._roots
+
+
+def begun_after(parent: Span, start_wall: int) -> int:
+    """Give when a child of `parent` begins: at `start_wall`, but not before it, as far as that can be known."""
+    # The API does not tell when a span began, the SDK's spans do. A child that begins before its parent is taken for
+    # the work of a machine whose clock is wrong.
+    begun = getattr(parent, "start_time", None)
+    return max(start_wall, begun) if isinstance(begun, int) else start_wall
+
+
+def _start_of(record: ConnectionRecord, end_wall: int) -> int:
+    # Jaeger takes a child that is not within its parent, and not longer, for the work of a machine whose clock is
+    # wrong: it warns of it, and may be told to move it, here by minutes (its model/adjuster/clockskew.go).
+    handshake = record.accepted_wall - record.started_wall
+    return max(record.started_wall, min(record.segment_wall, end_wall - handshake - _MICROSECOND))
 
 
 class _AsItsConnection:

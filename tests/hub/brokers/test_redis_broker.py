@@ -95,7 +95,7 @@ def test_what_is_no_url_of_a_server_is_named_without_its_password(url):
     ],
 )
 def test_options_that_can_not_be_used_are_named(options, named):
-    with pytest.raises(ConfigurationError, match=f"RedisBroker.{named}"):
+    with pytest.raises(ConfigurationError, match=f"RedisOptions.{named}"):
         RedisOptions(**options)
 
 
@@ -443,6 +443,22 @@ async def test_members_whose_key_is_of_another_type_are_refused_alone_and_until_
         for node in (one, other):
             assert await names_in(node, "channel/bad") == ["bob", "cid"]
         assert [node.broker.health.since for node in (one, other)] == since  # the links stood all the time
+    client.close()
+
+
+@pytest.mark.parametrize("key", ["m:channel/bad", "m:*:channel/bad"], ids=["nodes", "members of a node"])
+async def test_members_whose_key_was_found_to_be_of_another_type_are_told_again(redis, redis_options, key):
+    options = redis_options()
+    client = Redis.from_url(redis.url, decode_responses=True)
+    async with started(RedisBroker(redis.url, options=options)) as (one,):
+        one.broker.enter("channel/bad", member("ann"))
+        assert await names_in(one, "channel/bad") == ["ann"]
+        (bad,) = client.scan_iter(f"{options.prefix}:1:{key}", count=10_000)
+        client.set(bad, "x")  # and nobody comes or goes, so that nothing is refused but the question
+        with pytest.raises(BrokerUnavailableError, match="WRONGTYPE"):
+            await one.broker.members("channel/bad")
+        client.delete(bad)
+        assert await names_in(one, "channel/bad") == ["ann"]
     client.close()
 
 

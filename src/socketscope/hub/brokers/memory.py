@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from socketscope.errors import BrokerUnavailableError, MessageTooLargeError
+from socketscope.errors import BrokerUnavailableError, ConfigurationError, MessageTooLargeError
 from socketscope.hub.brokers.base import STARTED, Health, History, Member, Receiver
 from socketscope.hub.brokers.ledger import TopicLedger
 from socketscope.hub.message import Delivery, Envelope, Position
+from socketscope.hub.options import checked_count
 from socketscope.telemetry.broker import BrokerTelemetry, Counters
 
 HISTORY_MESSAGES: Final = 100
@@ -102,12 +103,15 @@ class MemoryBroker:
     A topic's history is its last 100 messages, with 1 MiB of payload at most, until nobody has used it for 5 minutes
     (`HISTORY_MESSAGES`, `HISTORY_BYTES`, `IDLE_SECONDS`).
 
-    Brokers over the same `memory` reach one another, as those of several processes do.
+    Brokers over the same `memory` reach one another, as those of several processes do. Raises `ConfigurationError`.
     """
 
     system = "memory"
 
     def __init__(self, memory: Memory | None = None, *, message_bytes: int = 1024 * 1024) -> None:
+        if memory is not None and not isinstance(memory, Memory):
+            raise ConfigurationError("MemoryBroker(memory)", memory, "a Memory that brokers share, or nothing")
+        checked_count("MemoryBroker(message_bytes)", message_bytes)
         self.telemetry = BrokerTelemetry()
         self.subscribed: set[str] = set()
         self._memory = memory or Memory()

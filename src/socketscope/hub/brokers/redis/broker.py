@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from socketscope.errors import BrokerUnavailableError, EnvelopeError, MessageTooLargeError
+from socketscope.errors import BrokerUnavailableError, ConfigurationError, EnvelopeError, MessageTooLargeError
 from socketscope.hub.brokers.base import STARTED, Health, History, Member, Receiver
 from socketscope.hub.brokers.ledger import TopicLedger
 from socketscope.hub.brokers.redis.link import LinkLostError, Server, concerns_keys, opened
@@ -44,6 +44,8 @@ class RedisBroker:
     system = "redis"
 
     def __init__(self, url: str, *, options: RedisOptions | None = None, **connection: Any) -> None:
+        if options is not None and not isinstance(options, RedisOptions):
+            raise ConfigurationError("RedisBroker(options)", options, "RedisOptions")
         self.telemetry = BrokerTelemetry()
         self._options = options or RedisOptions()
         self._server = Server(url, **connection)
@@ -189,6 +191,7 @@ class RedisBroker:
         keys = [names.nodes_with_members(topic), names.nodes]
         answer = await self._ask(session, session.script("members", keys, names.start, topic))
         if concerns_keys(answer):
+            self._started().presence.refused((topic,))
             raise self._refuses(explained(answer, "this key"))  # the script names it: it may be another node's
         return load(answer)
 

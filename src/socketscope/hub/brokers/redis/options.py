@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from socketscope.errors import ConfigurationError
-from socketscope.hub.options import checked_number
+from socketscope.hub.options import checked_count, checked_number
 
 BEAT_SECONDS: Final = 1.0
 """How often a canary goes round; one process needs one small script for it."""
@@ -44,13 +44,16 @@ class RedisOptions:
 
     def __post_init__(self) -> None:
         for option in fields(self):
-            if option.name != "prefix":
-                checked_number(f"RedisBroker.{option.name}", getattr(self, option.name), above=True)
+            setting, value = f"RedisOptions.{option.name}", getattr(self, option.name)
+            if isinstance(option.default, int):
+                checked_count(setting, value)
+            elif isinstance(option.default, float):
+                checked_number(setting, value, above=True)
         if not _is_prefix(self.prefix):
-            raise ConfigurationError("RedisBroker.prefix", self.prefix, "a name without spaces and *?[]{}")
+            raise ConfigurationError("RedisOptions.prefix", self.prefix, "a name without spaces and *?[]{}")
         if self.presence_seconds < MISSED_BEATS * BEAT_SECONDS:
             expected = f"{MISSED_BEATS * BEAT_SECONDS:g} or more: presence is told once a second"
-            raise ConfigurationError("RedisBroker.presence_seconds", self.presence_seconds, expected)
+            raise ConfigurationError("RedisOptions.presence_seconds", self.presence_seconds, expected)
 
 
 def _is_prefix(text: object) -> bool:

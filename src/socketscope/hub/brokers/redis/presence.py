@@ -75,10 +75,13 @@ class Presence:
             commands.append((topic, (verb, self._names.topics_of_node, topic)))
         return commands
 
-    def told(self, refused: Iterable[str] = ()) -> None:
-        """Note that the server knows, but of these topics, whose keys it can't use: they are told `again`."""
-        self._refused.update(dict.fromkeys(refused))
+    def told(self) -> None:
+        """Note that the server knows, but of what it `refused`."""
         self._telling = []
+
+    def refused(self, topics: Iterable[str]) -> None:
+        """Note that the server can't use the keys of these topics: they are told `again`, who is in them is lost."""
+        self._refused.update(dict.fromkeys(topics))
 
     def again(self, topics: Iterable[str] | None = None) -> None:
         """Tell what the server refused of these topics, or of all: it may take it now."""

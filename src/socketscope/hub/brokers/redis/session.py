@@ -355,7 +355,8 @@ class Session:
         }
         for topic, why in refused.items():
             log.warning("Who is in %s here is not told: %s", topic, why)
-        self._state.presence.told(refused)
+        self._state.presence.refused(refused)
+        self._state.presence.told()
 
     # The canary --------------------------------
 
