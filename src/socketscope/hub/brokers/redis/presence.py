@@ -80,7 +80,7 @@ class Presence:
         self._telling = []
 
     def refused(self, topics: Iterable[str]) -> None:
-        """Note that the server can't use the keys of these topics: they are told `again`, who is in them is lost."""
+        """Note that the server can't use the keys of these topics, nor knows who is in them: they are told `again`."""
         self._refused.update(dict.fromkeys(topics))
 
     def again(self, topics: Iterable[str] | None = None) -> None:
